@@ -1,0 +1,54 @@
+package otherwise.backend;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/// A span of a thread's work whose allocations die at its end.
+///
+///     try (var step = device.scope()) {
+///         x = step.keep(solver.step(x, ...));      // survives, one scope out; all else is freed here
+///     }
+///
+/// Scopes nest, belong to the thread that opened them, and must close in the reverse order.
+public final class Scope implements AutoCloseable {
+    private static final ThreadLocal<Scope> INNERMOST = new ThreadLocal<>();
+
+    private final Scope outer;
+    private final List<Storage> owned = new ArrayList<>();
+    private boolean open = true;
+
+    private Scope(Scope outer) {
+        this.outer = outer;
+    }
+
+    /// Opens a scope on the calling thread.
+    public static Scope open() {
+        var scope = new Scope(INNERMOST.get());
+        INNERMOST.set(scope);
+        return scope;
+    }
+
+    /// Hands a fresh storage to the innermost scope; outside every scope it lives until it is released by hand.
+    public static void adopt(Storage fresh) {
+        var scope = INNERMOST.get();
+        if (scope != null) scope.owned.add(fresh);
+    }
+
+    /// Keeps a storage alive one scope further out. Does nothing to one that does not belong to this scope but further out already.
+    public void keep(Storage storage) {
+        var root = storage.root();
+        root.retain();
+        if (outer != null) outer.owned.add(root);
+    }
+
+    /// Frees all that was allocated inside and not kept.
+    @Override
+    public void close() {
+        if (!open) return;
+        if (INNERMOST.get() != this) throw new IllegalStateException("scopes must close innermost first, on their own thread");
+        open = false;
+        INNERMOST.set(outer);
+        for (var storage : owned) storage.release();
+        owned.clear();
+    }
+}
