@@ -1,0 +1,100 @@
+package otherwise.backend.cpu;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
+import otherwise.backend.Backend;
+import otherwise.backend.DeviceException;
+
+/// Native memory that is handed out, taken back and handed out again.
+///
+/// Sizes are rounded up to one of four steps an octave, so that what an iteration frees fits what the next one asks for.
+final class Pool implements AutoCloseable {
+    private static final long ALIGNMENT = 64;
+
+    /// A piece of memory and the arena that can give it back to the system.
+    private record Block(MemorySegment memory, Arena arena) {}
+
+    private final Map<Long, ArrayDeque<Block>> free = new HashMap<>();
+    private final Map<Long, Block> handedOut = new HashMap<>();
+    private long used;
+    private long peak;
+    private long pooled;
+
+    /// `bytes` of memory, contents undefined.
+    ///
+    /// @throws DeviceException if neither the pool nor the system has them
+    synchronized MemorySegment take(long bytes) {
+        long rounded = rounded(bytes);
+        var waiting = free.get(rounded);
+        Block block;
+        if (waiting != null && !waiting.isEmpty()) {
+            block = waiting.pop();
+            pooled -= rounded;
+        } else {
+            block = fresh(rounded);
+        }
+        handedOut.put(block.memory.address(), block);
+        used += rounded;
+        peak = Math.max(peak, used);
+        return block.memory.asSlice(0, bytes);
+    }
+
+    synchronized void give(MemorySegment memory) {
+        var block = handedOut.remove(memory.address());
+        long rounded = block.memory.byteSize();
+        free.computeIfAbsent(rounded, r -> new ArrayDeque<>()).push(block);
+        used -= rounded;
+        pooled += rounded;
+    }
+
+    synchronized Backend.Memory memory() {
+        return new Backend.Memory(used, peak, pooled);
+    }
+
+    private Block fresh(long rounded) {
+        try {
+            return allocate(rounded);
+        } catch (OutOfMemoryError first) {
+            trim();
+            try {
+                return allocate(rounded);
+            } catch (OutOfMemoryError again) {
+                throw new DeviceException(
+                        "out of memory: asked for " + mib(rounded) + " MiB with " + mib(used) + " MiB in use; lower the size, the frames or the batch",
+                        again);
+            }
+        }
+    }
+
+    private static Block allocate(long bytes) {
+        var arena = Arena.ofShared();
+        return new Block(arena.allocate(bytes, ALIGNMENT), arena);
+    }
+
+    /// Gives what waits for reuse back to the system.
+    private void trim() {
+        for (var blocks : free.values()) for (var block : blocks) block.arena.close();
+        free.clear();
+        pooled = 0;
+    }
+
+    private static long mib(long bytes) {
+        return bytes >> 20;
+    }
+
+    static long rounded(long bytes) {
+        long b = Math.max(bytes, ALIGNMENT);
+        long step = Math.max(ALIGNMENT, Long.highestOneBit(b) >> 2);
+        return (b + step - 1) / step * step;
+    }
+
+    @Override
+    public synchronized void close() {
+        trim();
+        for (var block : handedOut.values()) block.arena.close();
+        handedOut.clear();
+    }
+}
