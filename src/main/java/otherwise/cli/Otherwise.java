@@ -1,28 +1,80 @@
 package otherwise.cli;
 
+import java.util.concurrent.Callable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
 
-/// The door: `otherwise VERB …`.
+/// The door: `otherwise VERB …`. Every verb is a type of its own in this package, a `Callable<Integer>` that returns its exit code.
+///
+/// Exit codes: 0 done, 1 the answer is no (not flipped, not equal), 2 wrong usage or input, 3 the machine cannot.
 @Command(
         name = "otherwise",
-        description = "Finds the closest realistic video that a classifier would have called something else.",
+        description = {
+            "Counterfactual explanations for video: finds the closest realistic video",
+            "that a classifier would have called something else."
+        },
+        footer = {"", "Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 the machine cannot."},
+        synopsisSubcommandLabel = "VERB",
         mixinStandardHelpOptions = true,
-        version = "otherwise 0.1.0",
+        versionProvider = Otherwise.Version.class,
         subcommands = {HelpCommand.class})
-public final class Otherwise implements Runnable {
+public final class Otherwise implements Callable<Integer> {
+
+    /// The verb did what was asked.
+    public static final int DONE = 0;
+
+    /// The verb ran, and the answer is no: not flipped, not equal.
+    public static final int NO = 1;
+
+    /// A wrong option, or an input that cannot be used.
+    public static final int WRONG_INPUT = 2;
+
+    /// Too little memory, or a device that is absent.
+    public static final int MACHINE_CANNOT = 3;
+
+    @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "Show where an error came from.")
+    private boolean stacktrace;
 
     private Otherwise() {}
 
-    /// Without a verb: says which there are.
+    /// Without a verb there is nothing to do but to say which there are.
     @Override
-    public void run() {
-        CommandLine.usage(this, System.out);
+    public Integer call() {
+        CommandLine.usage(this, System.err);
+        return WRONG_INPUT;
     }
 
-    /// Parses, runs, and ends the process with the command's exit code.
+    /// Parses `args`, runs the verb, and returns its exit code. Never throws: a failure is one line on standard error.
+    public static int run(String... args) {
+        var root = new Otherwise();
+        return new CommandLine(root)
+                .setUsageHelpAutoWidth(true)
+                .setUsageHelpLongOptionsMaxWidth(30)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((wrong, given) -> Failure.usage(wrong))
+                .setExecutionExceptionHandler((failure, command, parsed) -> Failure.report(failure, root.stacktrace))
+                .execute(args);
+    }
+
+    /// Runs a verb and ends the process with its exit code.
     public static void main(String[] args) {
-        System.exit(new CommandLine(new Otherwise()).execute(args));
+        StandardError.restore();
+        int code = run(args);
+        System.out.flush();
+        System.exit(code);
+    }
+
+    /// The version comes from the jar's manifest, so that only the build knows it.
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            var version = Otherwise.class.getPackage().getImplementationVersion();
+            var system = System.getProperty("os.name") + " " + System.getProperty("os.arch");
+            return new String[] {"otherwise " + (version == null ? "(not from a jar)" : version) + ", Java " + Runtime.version() + ", " + system};
+        }
     }
 }
