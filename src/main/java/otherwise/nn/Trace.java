@@ -1,0 +1,59 @@
+package otherwise.nn;
+
+import java.util.function.BiConsumer;
+import java.util.function.Supplier;
+import otherwise.tensor.Tensor;
+
+/// Lets a listener see what flows through a network, under the names of the checkpoint.
+///
+/// Layers note their results; without a listener on this thread a note costs one look-up. `verify` compares the notes with the official
+/// code's, and `inspect` draws them.
+public final class Trace implements AutoCloseable {
+    private static final ThreadLocal<Trace> LISTENING = new ThreadLocal<>();
+
+    private final Trace outer;
+    private final BiConsumer<String, Tensor> listener;
+    private String path = "";
+
+    private Trace(Trace outer, BiConsumer<String, Tensor> listener) {
+        this.outer = outer;
+        this.listener = listener;
+    }
+
+    /// Calls `listener` with the full name and value of every note on this thread, until it is closed.
+    public static Trace listen(BiConsumer<String, Tensor> listener) {
+        var trace = new Trace(LISTENING.get(), listener);
+        LISTENING.set(trace);
+        return trace;
+    }
+
+    /// Shows `x` under `name`, below the current path; returns it.
+    public static Tensor note(String name, Tensor x) {
+        var trace = LISTENING.get();
+        if (trace != null) trace.listener.accept(trace.path + name, x);
+        return x;
+    }
+
+    /// Runs `f` with `name` appended to the path.
+    public static <T> T at(String name, Supplier<T> f) {
+        var trace = LISTENING.get();
+        if (trace == null) return f.get();
+        var before = trace.path;
+        trace.path = before + name + ".";
+        try {
+            return f.get();
+        } finally {
+            trace.path = before;
+        }
+    }
+
+    /// Runs `f` with `name` appended to the path, and notes its result under that name.
+    public static Tensor layer(String name, Supplier<Tensor> f) {
+        return note(name, at(name, f));
+    }
+
+    @Override
+    public void close() {
+        LISTENING.set(outer);
+    }
+}

@@ -1,0 +1,47 @@
+package otherwise.tensor;
+
+import java.util.List;
+
+/// The Wan VAE's normalisation over channels (wan/modules/vae.py, RMS_norm).
+///
+///     y = x · r · γ        r = √C / max(‖x‖₂ over C, 1e-12)
+///
+/// x, y `[B, C, …]` · γ `[C]` · r `[B, …]`, kept for the way back.
+record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
+
+    static Tensor forward(Tensor x, Tensor gamma) {
+        var d = Dims.of("channel_norm", "C", gamma).and("B C I", folded(x).shape());
+        var y = x.blankLike();
+        var r = x.blank(d.get("B"), d.get("I"));
+        x.backend().channelNorm(y.data(), r.data(), x.data(), gamma.data(), d.get("B"), d.get("C"), d.get("I"));
+        return y.madeBy(new ChannelNorm(x, gamma, r));
+    }
+
+    private static Tensor folded(Tensor x) {
+        return x.detach().reshape(x.dim(0), x.dim(1), x.size() / (x.dim(0) * x.dim(1)));
+    }
+
+    @Override
+    public List<Tensor> inputs() {
+        return List.of(x, gamma);
+    }
+
+    ///     dx = r · (γ·dy − x · Σ(γ·dy·x) / ‖x‖²)        dγ = Σ dy · x · r
+    @Override
+    public void backward(Tensor dy, Flow flow) {
+        var dx = flow.wants(x) ? x.blankLike() : null;
+        var dgamma = flow.wants(gamma) ? gamma.blankLike() : null;
+        x.backend().channelNormBackward(
+                        dx == null ? null : dx.data(),
+                        dgamma == null ? null : dgamma.data(),
+                        dy.data(),
+                        x.data(),
+                        r.data(),
+                        gamma.data(),
+                        r.dim(0),
+                        gamma.dim(0),
+                        r.dim(1));
+        if (dx != null) flow.into(x, () -> dx);
+        if (dgamma != null) flow.into(gamma, () -> dgamma);
+    }
+}

@@ -1,0 +1,13 @@
+package otherwise.tensor;
+
+import java.util.function.Supplier;
+
+/// Where gradients go on the way back. Only a flow ever adds gradients up.
+public interface Flow {
+
+    /// Whether anybody needs the gradient of `x`: frozen weights do not.
+    boolean wants(Tensor x);
+
+    /// Adds a gradient to `x`. The supplier is not asked when nobody needs it.
+    void into(Tensor x, Supplier<Tensor> gradient);
+}

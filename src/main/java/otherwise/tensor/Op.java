@@ -1,0 +1,41 @@
+package otherwise.tensor;
+
+import java.util.List;
+
+/// How a tensor was made: a record whose fields are what the forward pass saved for the way back.
+///
+/// The permits clause is the library's table of contents. Code outside this package joins by [Custom].
+public sealed interface Op
+        permits Affine,
+                Arithmetic,
+                Attention,
+                ChannelNorm,
+                Concat,
+                Conv3d,
+                Expand,
+                GatherRows,
+                LayerNorm,
+                Linear,
+                LogSoftmax,
+                Map,
+                MatMul,
+                Op.Custom,
+                Pad,
+                Permute,
+                Reshape,
+                RmsNorm,
+                Rope,
+                Slice,
+                Softmax,
+                Sum,
+                Upsample2x {
+
+    /// The tensors that went in, and may need a gradient.
+    List<Tensor> inputs();
+
+    /// Hands the gradient `dy` of the output on to the inputs.
+    void backward(Tensor dy, Flow flow);
+
+    /// An operation defined above this package: activation checkpointing.
+    non-sealed interface Custom extends Op {}
+}
