@@ -1,0 +1,64 @@
+package otherwise.support;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import otherwise.autograd.Gradients;
+import otherwise.backend.Backend;
+import otherwise.tensor.Random;
+import otherwise.tensor.Tensor;
+
+/// Is the mathematics of a backward pass right? For random u and v, ⟨u, J·v⟩ by two forward passes must equal ⟨Jᵀ·u, v⟩ by one backward pass.
+///
+/// In double precision, so that the difference quotient is good to about 1e-9. Works at any size, one direction an input.
+public final class GradCheck {
+    private static final double STEP = 1e-5;
+    private static final double LIMIT = 1e-6;
+
+    private GradCheck() {}
+
+    /// Checks the gradient of `f` to each input, all normal random numbers of the given shapes.
+    public static void check(Backend backend, Function<List<Tensor>, Tensor> f, long[]... shapes) {
+        var inputs = new ArrayList<Tensor>();
+        for (int i = 0; i < shapes.length; i++) inputs.add(normal(backend, 100 + i, shapes[i]));
+        check(f, inputs);
+    }
+
+    /// Checks the gradient of `f` to each of these inputs.
+    public static void check(Function<List<Tensor>, Tensor> f, List<Tensor> inputs) {
+        var variables = inputs.stream().map(Tensor::variable).toList();
+        var y = f.apply(variables);
+        var u = normal(y.backend(), 7, y.shape().dims());
+        var gradients = Gradients.of(y, u);
+        for (int i = 0; i < inputs.size(); i++) {
+            var v = normal(y.backend(), 11 + i, inputs.get(i).shape().dims());
+            double forward = (along(f, inputs, i, v, STEP, u) - along(f, inputs, i, v, -STEP, u)) / (2 * STEP);
+            double backward = dot(gradients.to(variables.get(i)), v);
+            double scale = Math.max(1, Math.max(Math.abs(forward), Math.abs(backward)));
+            assertTrue(
+                    Math.abs(forward - backward) <= LIMIT * scale,
+                    "input " + i + " " + inputs.get(i) + ": by differences " + forward + ", by the backward pass " + backward);
+        }
+    }
+
+    private static double along(Function<List<Tensor>, Tensor> f, List<Tensor> inputs, int i, Tensor v, double step, Tensor u) {
+        var moved = new ArrayList<>(inputs);
+        moved.set(i, inputs.get(i).add(v.times(step)));
+        return dot(f.apply(moved), u);
+    }
+
+    /// Standard normal numbers.
+    public static Tensor normal(Backend backend, long seed, long... dims) {
+        return Random.philox(seed, 0).normal(backend, dims);
+    }
+
+    private static double dot(Tensor a, Tensor b) {
+        var x = a.doubles();
+        var y = b.doubles();
+        double sum = 0;
+        for (int i = 0; i < x.length; i++) sum += x[i] * y[i];
+        return sum;
+    }
+}

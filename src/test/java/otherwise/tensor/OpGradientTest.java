@@ -1,0 +1,113 @@
+package otherwise.tensor;
+
+import java.util.List;
+import java.util.function.Function;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+import otherwise.backend.Backend.Unary;
+import otherwise.support.GradCheck;
+import otherwise.support.Reference;
+
+/// Every op's backward pass against differences of its forward pass, in double precision, at odd sizes and size 1.
+class OpGradientTest {
+    private static final Reference REFERENCE = new Reference();
+
+    private static long[] s(long... dims) {
+        return dims;
+    }
+
+    private static DynamicTest of(String name, Function<List<Tensor>, Tensor> f, long[]... shapes) {
+        return DynamicTest.dynamicTest(name, () -> GradCheck.check(REFERENCE, f, shapes));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> arithmetic() {
+        return Stream.of(
+                of("add", x -> x.get(0).add(x.get(1)), s(3, 5), s(3, 5)),
+                of("add row", x -> x.get(0).add(x.get(1)), s(3, 5), s(5)),
+                of("add to more axes", x -> x.get(0).add(x.get(1)), s(5), s(2, 3, 5)),
+                of("sub column", x -> x.get(0).sub(x.get(1)), s(3, 5), s(3, 1)),
+                of("mul both ways", x -> x.get(0).mul(x.get(1)), s(3, 1, 5), s(1, 4, 5)),
+                of("mul with itself", x -> x.get(0).mul(x.get(0)), s(7)),
+                of("div", x -> x.get(0).div(x.get(1).square().plus(1)), s(2, 3), s(3)),
+                of("affine", x -> x.get(0).affine(-2.5, 3), s(4, 3)),
+                of("one element", x -> x.get(0).mul(x.get(1)), s(1), s(1)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> unary() {
+        return Stream.of(Unary.values()).map(f -> switch (f) {
+            // Away from the kinks at 0, and inside the domain.
+            case LOG, SQRT, ABS, RELU -> of(f.name(), x -> x.get(0).square().plus(0.5).map(f), s(3, 7));
+            default -> of(f.name(), x -> x.get(0).map(f), s(3, 7));
+        });
+    }
+
+    @TestFactory
+    Stream<DynamicTest> moving() {
+        return Stream.of(
+                of("sum", x -> x.get(0).sum(), s(3, 4)),
+                of("sum axis", x -> x.get(0).sum(1), s(2, 3, 4)),
+                of("mean axis", x -> x.get(0).mean(-1), s(2, 5)),
+                of("expand", x -> x.get(0).expand(2, 3, 4), s(3, 1)),
+                of("reshape", x -> x.get(0).reshape(-1, 2), s(3, 4)),
+                of("permute", x -> x.get(0).permute(2, 0, 1), s(2, 3, 4)),
+                of("slice first axis", x -> x.get(0).slice(0, 1, 3), s(4, 3)),
+                of("slice last axis", x -> x.get(0).slice(-1, 1, 2), s(4, 3)),
+                of("pad", x -> x.get(0).pad(1, 2, 1), s(2, 3, 2)),
+                of("concat", x -> Tensor.concat(1, x), s(2, 3), s(2, 1)),
+                of("chunk", x -> x.get(0).chunk(3, 1).get(1), s(2, 6)),
+                of("stack", Tensor::stack, s(2, 3), s(2, 3)),
+                of("gather rows", x -> x.get(0).gatherRows(Tensor.indices(REFERENCE, new long[] {2, -1, 0, 2, 2}, 5)), s(3, 4)),
+                of("upsample 2x", x -> x.get(0).upsample2x(), s(2, 3, 5)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> products() {
+        return Stream.of(
+                of("matmul", x -> x.get(0).matmul(x.get(1)), s(3, 5), s(5, 2)),
+                of("matmul batched", x -> x.get(0).matmul(x.get(1)), s(2, 3, 5), s(2, 5, 4)),
+                of("matmul transposed", x -> x.get(0).matmulT(x.get(1)), s(2, 3, 5), s(2, 4, 5)),
+                of("matmul shared", x -> x.get(0).matmulT(x.get(1)), s(2, 3, 5), s(4, 5)),
+                of("matmul shared, plain", x -> x.get(0).matmul(x.get(1)), s(2, 2, 3, 5), s(5, 4)),
+                of("matmul of 1", x -> x.get(0).matmul(x.get(1)), s(1, 1), s(1, 1)),
+                of("matmul aᵀ", x -> MatMul.forward(x.get(0), x.get(1), true, false), s(2, 5, 3), s(2, 5, 4)),
+                of("matmul aᵀbᵀ", x -> MatMul.forward(x.get(0), x.get(1), true, true), s(2, 5, 3), s(2, 4, 5)),
+                of("linear", x -> x.get(0).linear(x.get(1), x.get(2)), s(2, 3, 5), s(4, 5), s(4)),
+                of("attention", x -> x.get(0).attention(x.get(1), x.get(2), 0.6, null), s(2, 3, 2, 4), s(2, 5, 2, 4), s(2, 5, 2, 4)),
+                of(
+                        "attention with key lengths",
+                        x -> x.get(0).attention(x.get(1), x.get(2), 0.5, new long[] {2, 5}),
+                        s(2, 3, 1, 3),
+                        s(2, 5, 1, 3),
+                        s(2, 5, 1, 3)),
+                of("conv causal", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(3, 3, 3)), s(2, 2, 3, 4, 5), s(3, 2, 3, 3, 3), s(3)),
+                of("conv patches", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.patches(1, 2, 2)), s(1, 3, 2, 4, 6), s(4, 3, 1, 2, 2), s(4)),
+                of(
+                        "conv strided, uneven padding, no bias",
+                        x -> x.get(0).conv3d(x.get(1), null, new Conv3d.Geometry(2, 2, 1, 1, 0, 0, 1, 1, 2)),
+                        s(1, 2, 5, 5, 4),
+                        s(3, 2, 3, 3, 2)),
+                of("conv 1x1x1", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(1, 1, 1)), s(1, 1, 1, 1, 1), s(1, 1, 1, 1, 1), s(1)));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> rows() {
+        return Stream.of(
+                of("softmax", x -> x.get(0).softmax(), s(2, 3, 5)),
+                of("log softmax", x -> x.get(0).logSoftmax(), s(3, 5)),
+                of("cross entropy", x -> x.get(0).crossEntropy(2, 0, 4), s(3, 5)),
+                of("layer norm", x -> x.get(0).layerNorm(x.get(1), x.get(2), 1e-5), s(2, 3, 7), s(7), s(7)),
+                of("layer norm, plain", x -> x.get(0).layerNorm(null, null, 1e-6), s(3, 7)),
+                of("rms norm", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(3, 7), s(7)),
+                of("channel norm", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 5), s(3)),
+                of("rope", x -> x.get(0).rope(angles(3, 2, false), angles(3, 2, true)), s(2, 3, 2, 4)));
+    }
+
+    private static Tensor angles(int length, int half, boolean sine) {
+        var values = new double[length * half];
+        for (int i = 0; i < values.length; i++) values[i] = sine ? Math.sin(0.7 * i) : Math.cos(0.7 * i);
+        return Tensor.of(REFERENCE, values, length, half);
+    }
+}
