@@ -1,0 +1,106 @@
+package otherwise.backend.cpu;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/// The axes that several arrays are walked along together, with the strides of each; as few axes as possible.
+///
+/// @param dims sizes, slowest first; at least one axis
+/// @param strides one row an array
+record Axes(long[] dims, long[][] strides) {
+
+    /// Drops axes of size 1 and merges neighbours that every array walks through evenly.
+    static Axes merged(long[] dims, long[]... strides) {
+        int arrays = strides.length;
+        var d = new long[Math.max(1, dims.length)];
+        var s = new long[arrays][d.length];
+        int n = 0;
+        for (int i = 0; i < dims.length; i++) {
+            if (dims[i] == 1) continue;
+            boolean even = n > 0;
+            for (int a = 0; a < arrays && even; a++) even = s[a][n - 1] == strides[a][i] * dims[i];
+            int at = even ? n - 1 : n++;
+            d[at] = even ? d[at] * dims[i] : dims[i];
+            for (int a = 0; a < arrays; a++) s[a][at] = strides[a][i];
+        }
+        if (n == 0) {
+            d[0] = 1;
+            n = 1;
+        }
+        var kept = new long[arrays][];
+        for (int a = 0; a < arrays; a++) kept[a] = Arrays.copyOf(s[a], n);
+        return new Axes(Arrays.copyOf(d, n), kept);
+    }
+
+    int rank() {
+        return dims.length;
+    }
+
+    /// The size of the fastest axis.
+    long inner() {
+        return dims[dims.length - 1];
+    }
+
+    /// The stride of array `a` along the fastest axis.
+    long innerStride(int a) {
+        return strides[a][dims.length - 1];
+    }
+
+    long size() {
+        long n = 1;
+        for (long d : dims) n *= d;
+        return n;
+    }
+
+    /// The other axes.
+    Axes without(int first, int second) {
+        var kept = IntStream.range(0, dims.length).filter(i -> i != first && i != second).toArray();
+        var d = Arrays.stream(kept).mapToLong(i -> dims[i]).toArray();
+        var s = new long[strides.length][];
+        for (int a = 0; a < s.length; a++) {
+            var from = strides[a];
+            s[a] = Arrays.stream(kept).mapToLong(i -> from[i]).toArray();
+        }
+        return new Axes(d, s);
+    }
+
+    /// A walk over all axes but the `skipped` fastest.
+    Walk walk(int skipped, long start) {
+        return new Walk(this, dims.length - skipped, start);
+    }
+
+    /// An odometer: where each array stands at the current index.
+    static final class Walk {
+        private final Axes axes;
+        private final int rank;
+        private final long[] index;
+        private final long[] offset;
+
+        private Walk(Axes axes, int rank, long start) {
+            this.axes = axes;
+            this.rank = rank;
+            this.index = new long[rank];
+            this.offset = new long[axes.strides.length];
+            long rest = start;
+            for (int i = rank - 1; i >= 0; i--) {
+                index[i] = rest % axes.dims[i];
+                rest /= axes.dims[i];
+                for (int a = 0; a < offset.length; a++) offset[a] += index[i] * axes.strides[a][i];
+            }
+        }
+
+        /// The element of array `a` at the current index.
+        long offset(int a) {
+            return offset[a];
+        }
+
+        void next() {
+            for (int i = rank - 1; i >= 0; i--) {
+                boolean carry = ++index[i] == axes.dims[i];
+                for (int a = 0; a < offset.length; a++) offset[a] += carry ? -(axes.dims[i] - 1) * axes.strides[a][i] : axes.strides[a][i];
+                if (!carry) return;
+                index[i] = 0;
+            }
+        }
+    }
+}
