@@ -40,7 +40,8 @@ class LayersTest {
             Map.entry("data", Set.of("io", "tensor", "backend")),
             Map.entry("metrics", Set.of("explain", "io", "data", "tensor", "backend")),
             Map.entry("report", Set.of("explain", "metrics", "io", "data", "tensor", "backend")),
-            Map.entry("cli", Set.of("explain", "train", "diffusion", "models", "nn", "autograd", "tensor", "backend", "io", "data", "metrics", "report")));
+            Map.entry("cli", Set.of("explain", "train", "diffusion", "models", "nn", "autograd", "tensor", "backend", "io", "data",
+                    "metrics", "report")));
 
     /// The one place that turns a name into a device.
     private static final String REGISTRY = "backend/Backends.java";
@@ -75,7 +76,8 @@ class LayersTest {
 
     @Test
     void aLookUpIsFound() {
-        assertFound("nn/Linear.java", "import otherwise.models.wan.WanVae;", "nn/Linear.java looks up at models; nn sees only autograd, backend, tensor");
+        assertFound("nn/Linear.java", "import otherwise.models.wan.WanVae;",
+                "nn/Linear.java looks up at models; nn sees only autograd, backend, tensor");
         assertFound("nn/Linear.java", "import static otherwise.models.wan.WanVae.load;", "nn/Linear.java looks up at models");
         assertFound("tensor/Tensor.java", "Object x = otherwise.autograd.Gradients.of(y);", "tensor/Tensor.java looks up at autograd");
         assertFound("diffusion/Solver.java", "import otherwise.models.wan.WanTransformer;", "diffusion/Solver.java looks up at models");
@@ -87,7 +89,8 @@ class LayersTest {
         assertFound("cli/Explain.java", "import otherwise.backend.cpu.CpuBackend;", "cli/Explain.java looks up at backend.cpu");
         assertFound("tensor/Tensor.java", "import otherwise.backend.cpu.CpuBackend;", "tensor/Tensor.java looks up at backend.cpu");
         assertFound("backend/Backend.java", "import otherwise.backend.cpu.CpuBackend;", "backend/Backend.java looks up at backend.cpu");
-        assertFound("tensor/Map.java", "import jdk.incubator.vector.FloatVector;", "tensor/Map.java uses jdk.incubator.vector, at home only in backend.cpu");
+        assertFound("tensor/Map.java", "import jdk.incubator.vector.FloatVector;",
+                "tensor/Map.java uses jdk.incubator.vector, at home only in backend.cpu");
         assertFound("shed/Spade.java", "", "shed/Spade.java is in a room without a floor: shed");
     }
 
@@ -149,9 +152,10 @@ class LayersTest {
                 arrows.add(List.of(from, to));
                 if (!SEES.get(from).contains(to)) {
                     if (blamed.add(to)) found.add(file + " looks up at " + to + "; " + from + " sees only " + list(SEES.get(from)));
-                } else if (to.equals("explain") && READERS.contains(from) && !isRecord(sources.get("explain/" + match.group(2) + ".java"))) {
-                    found.add(file + " looks at explain." + match.group(2) + ", which is no record");
-                }
+                } else
+                    if (to.equals("explain") && READERS.contains(from) && !isRecord(sources.get("explain/" + match.group(2) + ".java"))) {
+                        found.add(file + " looks at explain." + match.group(2) + ", which is no record");
+                    }
             }
         }
         for (var arrow : arrows) {

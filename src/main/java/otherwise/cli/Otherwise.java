@@ -74,7 +74,8 @@ public final class Otherwise implements Callable<Integer> {
         public String[] getVersion() {
             var version = Otherwise.class.getPackage().getImplementationVersion();
             var system = System.getProperty("os.name") + " " + System.getProperty("os.arch");
-            return new String[] {"otherwise " + (version == null ? "(not from a jar)" : version) + ", Java " + Runtime.version() + ", " + system};
+            return new String[] {
+                "otherwise " + (version == null ? "(not from a jar)" : version) + ", Java " + Runtime.version() + ", " + system};
         }
     }
 }
