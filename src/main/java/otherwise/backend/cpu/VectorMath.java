@@ -2,6 +2,7 @@ package otherwise.backend.cpu;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Elementary functions of a whole vector at a time.
@@ -28,7 +29,23 @@ final class VectorMath {
 
     private static final float UNDERFLOW = -86.643394f;
 
+    // Turning the lanes by a half, a quarter, … of their number.
+    private static final VectorShuffle<Float> BY_2 = VectorShuffle.iota(SPECIES, LANES / 2, 1, true);
+    private static final VectorShuffle<Float> BY_4 = VectorShuffle.iota(SPECIES, LANES / 4, 1, true);
+    private static final VectorShuffle<Float> BY_8 = VectorShuffle.iota(SPECIES, LANES / 8, 1, true);
+    private static final VectorShuffle<Float> BY_16 = VectorShuffle.iota(SPECIES, LANES / 16, 1, true);
+
     private VectorMath() {}
+
+    /// The sum of all lanes, by halving. `reduceLanes` promises no order, and its interpreted and compiled forms do differ in it.
+    static float sum(FloatVector v) {
+        var s = v;
+        if (LANES >= 2) s = s.add(s.rearrange(BY_2));
+        if (LANES >= 4) s = s.add(s.rearrange(BY_4));
+        if (LANES >= 8) s = s.add(s.rearrange(BY_8));
+        if (LANES >= 16) s = s.add(s.rearrange(BY_16));
+        return s.lane(0);
+    }
 
     /// e to the x, within 2 units in the last place; 0 below -86.6, infinity above 88.7, NaN for NaN.
     ///

@@ -29,4 +29,11 @@ class VectorMathTest {
         assertEquals(Float.POSITIVE_INFINITY, exp(Float.POSITIVE_INFINITY));
         assertTrue(Float.isNaN(exp(Float.NaN)));
     }
+
+    @Test
+    void sumIsTheSumOfAllLanes() {
+        var values = new float[VectorMath.LANES];
+        for (int i = 0; i < values.length; i++) values[i] = 1 << i;
+        assertEquals((1 << values.length) - 1, VectorMath.sum(FloatVector.fromArray(VectorMath.SPECIES, values, 0)));
+    }
 }

@@ -1,0 +1,41 @@
+package otherwise.backend.cpu;
+
+import java.util.EnumMap;
+import java.util.Map;
+
+/// Working memory of a kernel, one set a thread, kept from call to call: packing must not cost an allocation.
+final class Scratch {
+    /// What a buffer is for. Two uses that overlap in time on one thread need two names.
+    enum Use {
+        /// An operand that all tasks of a call read: filled by the calling thread, or by tasks before those that read it.
+        SHARED,
+        /// More of the same.
+        SHARED_2,
+        PANEL_A,
+        PANEL_B,
+        TILE,
+        ROWS,
+        SLAB,
+        SUMS
+    }
+
+    private static final ThreadLocal<Scratch> OF_THREAD = ThreadLocal.withInitial(Scratch::new);
+
+    private final Map<Use, float[]> buffers = new EnumMap<>(Use.class);
+
+    private Scratch() {}
+
+    static Scratch mine() {
+        return OF_THREAD.get();
+    }
+
+    /// At least `size` floats, contents undefined.
+    float[] floats(Use use, long size) {
+        var have = buffers.get(use);
+        if (have != null && have.length >= size) return have;
+        // An eighth more than asked for, so that slowly growing problems do not allocate each time.
+        var fresh = new float[Math.toIntExact(size + size / 8)];
+        buffers.put(use, fresh);
+        return fresh;
+    }
+}
