@@ -1,0 +1,112 @@
+package otherwise.models.wan;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/// The sizes of a Wan transformer, named as in the official `config.json` (wan/configs, wan/modules/model.py).
+///
+/// @param modelType `i2v` (text and a first frame) or `t2v` (text alone)
+/// @param patchT frames of a patch; `patchH`, `patchW` its pixels, all in latent space
+/// @param textLen text tokens; shorter texts are filled up with zeros, which are attended to
+/// @param inDim channels going in: noise, and for `i2v` mask and first frame
+/// @param dim width of a token
+/// @param ffnDim width inside the feed-forward layers
+/// @param freqDim width of the time sinusoid
+/// @param textDim width of the text encoder's rows
+/// @param outDim channels coming out
+/// @param qkNorm whether queries and keys are normalised
+/// @param crossAttnNorm whether the tokens are normalised before they look at the text
+/// @param eps ε of all norms but those around the image features
+/// @param clipDim width of the image encoder's rows; unused for `t2v`
+public record WanConfig(
+        String modelType,
+        int patchT,
+        int patchH,
+        int patchW,
+        int textLen,
+        int inDim,
+        int dim,
+        int ffnDim,
+        int freqDim,
+        int textDim,
+        int outDim,
+        int numHeads,
+        int numLayers,
+        boolean qkNorm,
+        boolean crossAttnNorm,
+        double eps,
+        int clipDim) {
+
+    /// @throws IllegalArgumentException if the sizes do not fit together
+    public WanConfig {
+        if (!modelType.equals("i2v") && !modelType.equals("t2v")) {
+            throw new IllegalArgumentException("model_type '" + modelType + "' is neither 'i2v' nor 't2v'");
+        }
+        if (dim % numHeads != 0 || dim / numHeads % 2 != 0) {
+            throw new IllegalArgumentException("dim " + dim + " does not divide into " + numHeads + " heads of even width");
+        }
+        if (freqDim % 2 != 0) throw new IllegalArgumentException("freq_dim " + freqDim + " is odd");
+    }
+
+    /// Wan2.1-I2V-14B, 480P and 720P (wan/configs/wan_i2v_14B.py).
+    public static WanConfig i2v14B() {
+        return new WanConfig("i2v", 1, 2, 2, 512, 36, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
+    }
+
+    /// Wan2.1-T2V-14B (wan/configs/wan_t2v_14B.py).
+    public static WanConfig t2v14B() {
+        return new WanConfig("t2v", 1, 2, 2, 512, 16, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
+    }
+
+    /// Wan2.1-T2V-1.3B (wan/configs/wan_t2v_1_3B.py).
+    public static WanConfig t2v1_3B() {
+        return new WanConfig("t2v", 1, 2, 2, 512, 16, 1536, 8960, 256, 4096, 16, 12, 30, true, true, 1e-6, 1280);
+    }
+
+    /// From the `config.json` beside a checkpoint. What that file may leave out has the official default.
+    ///
+    /// @throws IllegalArgumentException naming a missing or unfitting entry
+    public static WanConfig of(JsonNode json) {
+        var patch = json.path("patch_size");
+        return new WanConfig(
+                json.path("model_type").asText("t2v"),
+                patch.path(0).asInt(1),
+                patch.path(1).asInt(2),
+                patch.path(2).asInt(2),
+                json.path("text_len").asInt(512),
+                size(json, "in_dim"),
+                size(json, "dim"),
+                size(json, "ffn_dim"),
+                json.path("freq_dim").asInt(256),
+                json.path("text_dim").asInt(4096),
+                size(json, "out_dim"),
+                size(json, "num_heads"),
+                size(json, "num_layers"),
+                json.path("qk_norm").asBoolean(true),
+                json.path("cross_attn_norm").asBoolean(true),
+                json.path("eps").asDouble(1e-6),
+                json.path("clip_dim").asInt(1280));
+    }
+
+    private static int size(JsonNode json, String name) {
+        int size = json.path(name).asInt(0);
+        if (size < 1) throw new IllegalArgumentException("the transformer's configuration has no positive '" + name + "'");
+        return size;
+    }
+
+    /// Whether a first frame is given.
+    public boolean imageToVideo() {
+        return modelType.equals("i2v");
+    }
+
+    /// Width of one attention head.
+    public int headDim() {
+        return dim / numHeads;
+    }
+
+    /// The same with another width of the image features.
+    public WanConfig withClipDim(int clipDim) {
+        return new WanConfig(
+                modelType, patchT, patchH, patchW, textLen, inDim, dim, ffnDim, freqDim, textDim, outDim, numHeads, numLayers, qkNorm,
+                crossAttnNorm, eps, clipDim);
+    }
+}
