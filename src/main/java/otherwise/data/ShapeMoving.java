@@ -10,7 +10,7 @@ import java.util.List;
 ///
 /// Later frames must reveal something: an object that has gone left is, on average, further left. What softens it is a wide start box
 /// against a short way, and the two compete for the same 64 pixels: half the box's width is `32 - 1.5 - reach - travel`. Chosen (in 64ths of the
-/// picture): size 6 to 8, travel 10 to 16, so the box is some 21 wide on average, the way about as long as the object is wide: plain to the
+/// picture): size 6 to 8, travel 9 to 14, so the box is some 23 wide on average, the way about as long as the object is wide: plain to the
 /// eye, and in the middle of the clip most positions are still shared by all four classes. [FrameProbe] measures what is left. This differs
 /// from the paper's "towards the border", where the last frame gives the class away.
 ///
@@ -26,8 +26,8 @@ public record ShapeMoving(Preset preset, double variety) {
 
     private static final double SMALLEST = 6;
     private static final double LARGEST = 8;
-    private static final double SHORTEST = 10;
-    private static final double LONGEST = 16;
+    private static final double SHORTEST = 9;
+    private static final double LONGEST = 14;
     private static final double MARGIN = 1;
 
     private static final Rgb LIGHT = new Rgb(0.92, 0.92, 0.92);
