@@ -1,0 +1,87 @@
+package otherwise.cli;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import otherwise.backend.Backends;
+import otherwise.cli.verify.Verification;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `otherwise verify FILE…`: runs golden files of the official code against our networks.
+@Command(
+        name = "verify",
+        mixinStandardHelpOptions = true,
+        description = {
+            "Runs golden files, made by the official code, against our networks:",
+            "a line per stored tensor with its relative error max|a-b|/max|b|, and a verdict."
+        },
+        footer = {
+            "",
+            "Limits: 2e-4 for out/ and mid/, 1e-3 for grad/, or ten times the file's own noise if that is larger.",
+            "Exit codes: 0 all agree, 1 something differs or was not checked, 2 an unreadable file or an unknown kind.",
+            "",
+            "Example:  otherwise verify --summary goldens/swin3d_small.safetensors goldens/clip_vision.safetensors"
+        })
+public final class Verify implements Callable<Integer> {
+
+    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu", description = "Where to compute (default: ${DEFAULT-VALUE}).")
+    private String device;
+
+    @Option(names = "--threads", paramLabel = "N", defaultValue = "0", description = "How many threads; 0 for all processors.")
+    private int threads;
+
+    @Option(names = "--summary", description = "Print only failures and verdicts.")
+    private boolean summary;
+
+    @Parameters(arity = "1..*", paramLabel = "FILE", description = "Golden files (.safetensors).")
+    private List<Path> files;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        var out = spec.commandLine().getOut();
+        var wrong = new ArrayList<String>();
+        var unreadable = new ArrayList<String>();
+        try (var backend = Backends.open(device, threads)) {
+            for (var file : files) {
+                try {
+                    var verification = Verification.of(file, backend);
+                    verification.print(out, summary);
+                    if (!verification.ok()) wrong.add(file.getFileName().toString());
+                } catch (IOException | IllegalArgumentException e) {
+                    // One bad file does not keep the others from being checked.
+                    unreadable.add(file.toString());
+                    complain(file, e);
+                }
+                out.flush();
+            }
+        }
+        if (files.size() > 1) total(out, wrong, unreadable);
+        out.flush();
+        if (!unreadable.isEmpty()) return Otherwise.WRONG_INPUT;
+        return wrong.isEmpty() ? Otherwise.DONE : Otherwise.NO;
+    }
+
+    private void complain(Path file, Exception e) {
+        var message = String.valueOf(e.getMessage()).lines().findFirst().orElse(e.toString());
+        var err = spec.commandLine().getErr();
+        err.println("otherwise: " + (message.startsWith(file.toString()) ? message : file + ": " + message));
+        err.flush();
+    }
+
+    private void total(PrintWriter out, List<String> wrong, List<String> unreadable) {
+        var line = new StringBuilder("total: " + files.size() + " files, " + (files.size() - wrong.size() - unreadable.size()) + " ok");
+        if (!wrong.isEmpty()) line.append(", FAIL: ").append(String.join(", ", wrong));
+        if (!unreadable.isEmpty()) line.append(", could not be checked: ").append(String.join(", ", unreadable));
+        out.println(line);
+    }
+}

@@ -1,0 +1,2 @@
+/// Optimisers, losses and the training loops.
+package otherwise.train;
