@@ -163,16 +163,21 @@ final class FfmpegReader implements AutoCloseable {
         }
         // Without a word in the file, ffmpeg and everything built on it take limited-range BT.601.
         boolean full = decoded.color_range() == avutil.AVCOL_RANGE_JPEG;
-        converter = Ffmpeg.converter(
-                sourceWidth,
-                sourceHeight,
-                sourceFormat,
-                full,
-                rgb.width(),
-                rgb.height(),
-                avutil.AV_PIX_FMT_RGB24,
-                true,
-                decoded.colorspace());
+        converter = null; // should the next line fail, nothing is freed twice
+        try {
+            converter = Ffmpeg.converter(
+                    sourceWidth,
+                    sourceHeight,
+                    sourceFormat,
+                    full,
+                    rgb.width(),
+                    rgb.height(),
+                    avutil.AV_PIX_FMT_RGB24,
+                    true,
+                    decoded.colorspace());
+        } catch (IllegalArgumentException e) {
+            throw new InvalidFileException(file, e.getMessage(), e);
+        }
     }
 
     private Video video() throws IOException {
