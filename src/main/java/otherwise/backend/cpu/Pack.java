@@ -63,11 +63,16 @@ final class Pack {
     static void transposed(float[] to, int at, int width, MemorySegment x, long from, long stride, int n, int k, int room) {
         var rows = Scratch.mine().floats(Scratch.Use.ROWS, (long) ROWS * k);
         for (int r = 0; r < n; r++) MemorySegment.copy(x, FLOAT, (from + r * stride) * Float.BYTES, rows, r * k, k);
+        turn(to, at, width, rows, 0, k, n, k, room);
+    }
+
+    /// `to[at + i·width + r]` = rows[from + r·stride + i] for r < n ≤ 8, zeros for n ≤ r < room, for all i < k.
+    static void turn(float[] to, int at, int width, float[] rows, int from, int stride, int n, int k, int room) {
         if (n == ROWS) {
-            int r1 = k, r2 = 2 * k, r3 = 3 * k, r4 = 4 * k, r5 = 5 * k, r6 = 6 * k, r7 = 7 * k;
+            int r1 = from + stride, r2 = r1 + stride, r3 = r2 + stride, r4 = r3 + stride, r5 = r4 + stride, r6 = r5 + stride, r7 = r6 + stride;
             for (int i = 0; i < k; i++) {
                 int d = at + i * width;
-                to[d] = rows[i];
+                to[d] = rows[from + i];
                 to[d + 1] = rows[r1 + i];
                 to[d + 2] = rows[r2 + i];
                 to[d + 3] = rows[r3 + i];
@@ -79,7 +84,7 @@ final class Pack {
             return;
         }
         for (int i = 0; i < k; i++) {
-            for (int r = 0; r < n; r++) to[at + i * width + r] = rows[r * k + i];
+            for (int r = 0; r < n; r++) to[at + i * width + r] = rows[from + r * stride + i];
             for (int r = n; r < room; r++) to[at + i * width + r] = 0f;
         }
     }

@@ -1,0 +1,195 @@
+package otherwise.backend.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/// How a convolution is cut into slabs, and what a slab of its input looks like.
+///
+/// A slab holds, for `blockT` × `blockH` rows of output, every input element that they read, with the zeros of the padding written out:
+///
+///     [channel, slice, phase, row, pitch]        slice: time · phase: which h and w modulo the stride · row, pitch: h and w over the stride
+///
+/// So for every tap, output position p = h·pitch + w of a time step reads the slab at a fixed distance from p: neighbours in p are
+/// neighbours in memory, over the ends of rows too, and [GemmKernel] needs only a table with one distance a tap. What it computes
+/// between the end of one row and the start of the next (`pitch − outW` positions) is left out when results are stored.
+///
+/// `front…` may be negative here: then that many elements at the start of an axis are never read.
+record ConvSlab(
+        MemorySegment x,
+        int channels,
+        long t,
+        long h,
+        long w,
+        int frontT,
+        int frontH,
+        int frontW,
+        int kernelT,
+        int kernelH,
+        int kernelW,
+        int strideT,
+        int strideH,
+        int strideW,
+        long outT,
+        long outH,
+        int outW,
+        int blockT,
+        int blockH) {
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+    /// Floats of a slab that leave room for the weights and the results in a second-level cache of 1 to 2 MiB.
+    private static final long ROOM = 160_000;
+
+    /// How many slabs there should be at least for a few threads to end together, if none gets too small by it.
+    private static final long SLABS = 16;
+
+    /// The least multiply-adds of a slab.
+    private static final double WORK = 2e6;
+
+    /// The same convolution, cut so that slabs fit the cache and repeat as little of each other as possible.
+    ///
+    /// @param work multiply-adds of one output position
+    ConvSlab cut(long batch, double work) {
+        ConvSlab best = null;
+        double least = Double.MAX_VALUE;
+        for (long nt = 1; nt <= outT; nt = Math.max(nt + 1, nt * 5 / 4)) {
+            int bt = (int) ((outT + nt - 1) / nt);
+            for (long nh = 1; nh <= outH; nh = Math.max(nh + 1, nh * 5 / 4)) {
+                int bh = (int) ((outH + nh - 1) / nh);
+                var c = new ConvSlab(
+                        x, channels, t, h, w, frontT, frontH, frontW, kernelT, kernelH, kernelW, strideT, strideH, strideW, outT, outH, outW, bt, bh);
+                double read = (double) c.slices() / bt * c.rows() / bh;
+                double over = Math.max(1, (double) c.size() / ROOM);
+                double small = Math.max(1, WORK / (work * bt * bh * outW));
+                double few = Math.max(1, (double) SLABS / (batch * c.slabs()));
+                // Too large, too small and too few each cost about as much as reading again: weigh them alike, size first.
+                double cost = read * over * over * Math.min(small, few);
+                if (cost < least) {
+                    least = cost;
+                    best = c;
+                }
+            }
+        }
+        return best;
+    }
+
+    /// Slabs of one batch entry.
+    long slabs() {
+        return slabsT() * slabsH();
+    }
+
+    long slabsT() {
+        return (outT + blockT - 1) / blockT;
+    }
+
+    long slabsH() {
+        return (outH + blockH - 1) / blockH;
+    }
+
+    int slices() {
+        return (blockT - 1) * strideT + kernelT;
+    }
+
+    int rows() {
+        return blockH + (kernelH - 1) / strideH;
+    }
+
+    int pitch() {
+        return outW + (kernelW - 1) / strideW;
+    }
+
+    // A stride longer than the kernel leaves phases that nothing reads.
+    private int phasesH() {
+        return Math.min(strideH, kernelH);
+    }
+
+    private int phasesW() {
+        return Math.min(strideW, kernelW);
+    }
+
+    private int plane() {
+        return rows() * pitch();
+    }
+
+    private int slice() {
+        return phasesH() * phasesW() * plane();
+    }
+
+    /// From one channel to the next.
+    int channel() {
+        return slices() * slice();
+    }
+
+    long size() {
+        return (long) channels * channel();
+    }
+
+    /// Where output time step `i` of the slab begins to read.
+    int start(int i) {
+        return i * strideT * slice();
+    }
+
+    /// How far from its output position a tap reads.
+    int distance(int channel, int dt, int dh, int dw) {
+        return channel * channel() + dt * slice() + (dh % strideH * phasesW() + dw % strideW) * plane() + dh / strideH * pitch() + dw / strideW;
+    }
+
+    /// One distance a tap, channel by channel: the order of the weights.
+    int[] distances() {
+        var d = new int[channels * kernelT * kernelH * kernelW];
+        int i = 0;
+        for (int c = 0; c < channels; c++)
+            for (int dt = 0; dt < kernelT; dt++)
+                for (int dh = 0; dh < kernelH; dh++) for (int dw = 0; dw < kernelW; dw++) d[i++] = distance(c, dt, dh, dw);
+        return d;
+    }
+
+    /// Copies the input of `nt` × `nh` output rows from (t0, h0) on.
+    ///
+    /// @param plane0 the first plane (batch entry · channels + channel) of x
+    void fill(float[] to, long plane0, int t0, int nt, int h0, int nh) {
+        int usedSlices = (nt - 1) * strideT + kernelT;
+        int usedRows = nh + (kernelH - 1) / strideH;
+        for (int c = 0; c < channels; c++) {
+            for (int s = 0; s < usedSlices; s++) {
+                int at = c * channel() + s * slice();
+                long time = (long) t0 * strideT + s - frontT;
+                if (time < 0 || time >= t) {
+                    Arrays.fill(to, at, at + slice(), 0f);
+                    continue;
+                }
+                long from = ((plane0 + c) * t + time) * h * w;
+                for (int ph = 0; ph < phasesH(); ph++) {
+                    long first = (long) h0 * strideH + ph - frontH;
+                    for (int pw = 0; pw < phasesW(); pw++) {
+                        plane(to, at + (ph * phasesW() + pw) * plane(), from, first, usedRows, pw);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One phase of one time step: input rows `first`, `first + strideH`, …
+    private void plane(float[] to, int at, long from, long first, int rows, int phase) {
+        int pitch = pitch();
+        // Column j is input column j·strideW + phase − frontW: those that exist are start … end - 1.
+        int start = Math.clamp(Math.ceilDiv(frontW - phase, strideW), 0, pitch);
+        int end = Math.clamp(Math.ceilDiv(w + frontW - phase, (long) strideW), start, pitch);
+        for (int q = 0; q < rows; q++, at += pitch) {
+            long row = first + (long) q * strideH;
+            if (row < 0 || row >= h) {
+                Arrays.fill(to, at, at + pitch, 0f);
+                continue;
+            }
+            long source = from + row * w + (long) start * strideW + phase - frontW;
+            Arrays.fill(to, at, at + start, 0f);
+            if (strideW == 1) {
+                MemorySegment.copy(x, FLOAT, source * Float.BYTES, to, at + start, end - start);
+            } else {
+                for (int j = start; j < end; j++, source += strideW) to[at + j] = x.getAtIndex(FLOAT, source);
+            }
+            Arrays.fill(to, at + end, at + pitch, 0f);
+        }
+    }
+}
