@@ -5,7 +5,13 @@ import java.util.Optional;
 
 /// The checks that there are. A new one joins by a line in this list.
 public final class Checks {
-    private static final List<Check> ALL = List.of(new FlowSchedulesCheck(), new FlowTrajectoriesCheck(), new OptimizersCheck());
+    private static final List<Check> ALL = List.of(
+            new FlowSchedulesCheck(),
+            new FlowTrajectoriesCheck(),
+            new OptimizersCheck(),
+            new WanDitCheck(),
+            new WanVaeCheck(),
+            new WanVaeConstantsCheck());
 
     private Checks() {}
 

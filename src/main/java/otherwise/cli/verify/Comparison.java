@@ -112,7 +112,7 @@ public final class Comparison {
     List<Line> lines() {
         var all = new ArrayList<Line>();
         for (var name : golden.file().names()) {
-            if (!isResult(name)) continue;
+            if (!isResult(name) && !lines.containsKey(name)) continue;
             var line = lines.get(name);
             if (line != null) {
                 all.add(line);

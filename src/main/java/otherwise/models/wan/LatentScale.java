@@ -36,7 +36,8 @@ public record LatentScale(List<Float> mean, List<Float> std) {
         return z.div(channels(z, inverse())).add(channels(z, mean()));
     }
 
-    private List<Float> inverse() {
+    /// 1/std, rounded to single precision.
+    public List<Float> inverse() {
         return std.stream().map(s -> 1 / s).toList();
     }
 

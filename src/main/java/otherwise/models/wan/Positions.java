@@ -10,10 +10,10 @@ import otherwise.tensor.Tensor;
 ///
 /// @param angles one entry for the whole batch, or one a sample where their grids differ
 /// @param lengths real tokens of each sample; the rest is padding. `null`: all are real
-record Positions(List<Angles> angles, long[] lengths) {
+public record Positions(List<Angles> angles, long[] lengths) {
 
     /// cos and sin, each `[L, D/2]`
-    record Angles(Tensor cos, Tensor sin) {}
+    public record Angles(Tensor cos, Tensor sin) {}
 
     /// @param length tokens of every sample, padding included; padding is not turned
     static Positions of(Backend backend, int headDim, List<Grid> grids, long length) {
@@ -34,7 +34,7 @@ record Positions(List<Angles> angles, long[] lengths) {
 
     /// The D/2 angles of a token: for frame, row and column in turn, position · 10000^(−2k/width), where the `width` of an axis is twice
     /// its number of pairs: a third of them, rounded down, for row and for column, and the rest for the frame.
-    static double[] angles(int headDim, long frame, long row, long column) {
+    public static double[] angles(int headDim, long frame, long row, long column) {
         int spatial = headDim / 6;
         int temporal = headDim / 2 - 2 * spatial;
         var angles = new double[headDim / 2];
