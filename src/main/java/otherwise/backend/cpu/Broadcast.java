@@ -29,7 +29,7 @@ final class Broadcast {
         parallel.range(axes.size(), Lanes.GRAIN, (from, to) -> {
             var walk = axes.walk(1, from / inner);
             long column = from % inner;
-            for (long i = from; i < to; ) {
+            for (long i = from; i < to;) {
                 long n = Math.min(inner - column, to - i);
                 long ia = walk.offset(0) + column * stepA;
                 long ib = walk.offset(1) + column * stepB;

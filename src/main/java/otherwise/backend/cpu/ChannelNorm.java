@@ -120,7 +120,7 @@ final class ChannelNorm {
         for (int j = 0; j < end; j += W) sum = load(dy, from + j).mul(load(x, from + j)).fma(vector(r, j), sum);
         float rest = 0;
         for (int j = end; j < width; j++) rest += at(dy, from + j) * at(x, from + j) * r[j];
-        return Lanes.sum(sum) + rest;
+        return VectorMath.sum(sum) + rest;
     }
 
     private static void addProducts(float[] sum, MemorySegment dy, MemorySegment x, long from, float gamma, int width) {

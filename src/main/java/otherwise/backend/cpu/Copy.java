@@ -43,7 +43,8 @@ final class Copy {
         int denseInX = axes.innerStride(0) == 1 ? denseAxis(axes) : -1;
         if (denseInX >= 0 && denseInX != last && axes.dims()[denseInX] > 1)
             transpose(parallel, y, yOffset, x, xOffset, axes, denseInX, bytes);
-        else runs(parallel, y, yOffset, x, xOffset, axes, bytes);
+        else
+            runs(parallel, y, yOffset, x, xOffset, axes, bytes);
     }
 
     private static long[] sorted(long[] values, int[] order) {
@@ -64,7 +65,7 @@ final class Copy {
         parallel.range(axes.size(), Lanes.GRAIN, (from, to) -> {
             var walk = axes.walk(1, from / inner);
             long column = from % inner;
-            for (long i = from; i < to; ) {
+            for (long i = from; i < to;) {
                 long n = Math.min(inner - column, to - i);
                 long iy = yOffset + walk.offset(0) + column * stepY;
                 long ix = xOffset + walk.offset(1) + column * stepX;

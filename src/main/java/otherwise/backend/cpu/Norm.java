@@ -74,7 +74,7 @@ final class Norm {
             var v = load(x, from + i).sub(mean);
             s0 = v.fma(v, s0);
         }
-        double sum = Lanes.sum(s0.add(s1));
+        double sum = VectorMath.sum(s0.add(s1));
         for (; i < c; i++) {
             double v = at(x, from + i) - mean;
             sum += v * v;
@@ -87,13 +87,15 @@ final class Norm {
             MemorySegment y, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, MemorySegment b) {
         long end = whole(c);
         if (w == null && b == null) for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r), y, from + i);
-        else if (b == null)
-            for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).mul(load(w, i)), y, from + i);
-        else if (w == null)
-            for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).add(load(b, i)), y, from + i);
         else
-            for (long i = 0; i < end; i += W)
-                store(load(x, from + i).sub(mean).mul(r).fma(load(w, i), load(b, i)), y, from + i);
+            if (b == null)
+                for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).mul(load(w, i)), y, from + i);
+            else
+                if (w == null)
+                    for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).add(load(b, i)), y, from + i);
+                else
+                    for (long i = 0; i < end; i += W)
+                        store(load(x, from + i).sub(mean).mul(r).fma(load(w, i), load(b, i)), y, from + i);
         for (long i = end; i < c; i++) {
             float v = (at(x, from + i) - mean) * r * (w == null ? 1 : at(w, i));
             put(y, from + i, b == null ? v : v + at(b, i));
@@ -177,8 +179,8 @@ final class Norm {
             restG += g;
             restGx += (double) g * (at(x, from + i) - mean);
         }
-        float meanG = centred ? (float) ((Lanes.sum(sumG) + restG) / c) : 0;
-        float slope = (float) ((Lanes.sum(sumGx) + restGx) / c) * r * r;
+        float meanG = centred ? (float) ((VectorMath.sum(sumG) + restG) / c) : 0;
+        float slope = (float) ((VectorMath.sum(sumGx) + restGx) / c) * r * r;
         var minusSlope = all(-slope);
         for (long i = 0; i < end; i += W) {
             var g = w == null ? load(dy, from + i) : load(dy, from + i).mul(load(w, i));

@@ -47,8 +47,8 @@ final class Reduce {
         for (long r = 0; r < outer; r++) {
             long row = r * n;
             var part = new double[Math.toIntExact(pieces)];
-            parallel.range(n, Lanes.GRAIN, (from, to) ->
-                    part[(int) (from / Lanes.GRAIN)] = f == Reduction.SUM ? sum(x, row + from, to - from) : max(x, row + from, to - from));
+            parallel.range(n, Lanes.GRAIN, (from, to) -> part[(int) (from / Lanes.GRAIN)] =
+                    f == Reduction.SUM ? sum(x, row + from, to - from) : max(x, row + from, to - from));
             double all = part[0];
             for (int i = 1; i < part.length; i++) all = f == Reduction.SUM ? all + part[i] : Math.max(all, part[i]);
             put(y, r, (float) all);
@@ -59,7 +59,7 @@ final class Reduce {
     static double sum(MemorySegment x, long from, long n) {
         double sum = 0;
         long i = 0;
-        for (long end = n - n % (4L * W); i < end; ) {
+        for (long end = n - n % (4L * W); i < end;) {
             var s0 = zero();
             var s1 = zero();
             var s2 = zero();
@@ -70,13 +70,13 @@ final class Reduce {
                 s2 = s2.add(load(x, from + i + 2L * W));
                 s3 = s3.add(load(x, from + i + 3L * W));
             }
-            sum += Lanes.sum(s0.add(s1).add(s2.add(s3)));
+            sum += VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         }
         if (i == n) return sum;
         var rest = zero();
         for (; i + W <= n; i += W) rest = rest.add(load(x, from + i));
         if (i < n) rest = rest.add(load(x, from + i, first(n - i)));
-        return sum + Lanes.sum(rest);
+        return sum + VectorMath.sum(rest);
     }
 
     /// The largest of x[from] … x[from+n-1]
@@ -94,7 +94,7 @@ final class Reduce {
     /// Short columns: a task is a run of columns of one outer index, and goes down all of the axis.
     private static void columns(Parallel parallel, Reduction f, MemorySegment y, MemorySegment x, long outer, long n, long inner) {
         parallel.range(outer * inner, Math.max(4L * W, Lanes.GRAIN / n), (from, to) -> {
-            for (long i = from; i < to; ) {
+            for (long i = from; i < to;) {
                 long o = i / inner;
                 long column = i % inner;
                 long width = Math.min(inner - column, to - i);

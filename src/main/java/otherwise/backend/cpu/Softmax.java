@@ -49,13 +49,13 @@ final class Softmax {
                 store(e, y, from + i);
                 s = s.add(e);
             }
-            sum += Lanes.sum(s);
+            sum += VectorMath.sum(s);
         }
         if (i == c) return sum;
         var mask = first(c - i);
         var e = VectorMath.exp(load(x, from + i, mask).sub(max));
         store(e, y, from + i, mask);
-        return sum + Lanes.sum(zero().blend(e, mask));
+        return sum + VectorMath.sum(zero().blend(e, mask));
     }
 
     private static void scale(MemorySegment y, long from, long c, float factor) {
@@ -85,11 +85,11 @@ final class Softmax {
         while (i < end) {
             var s = zero();
             for (long stop = Math.min(end, i + BLOCK); i < stop; i += W) s = load(a, from + i).fma(load(b, from + i), s);
-            sum += Lanes.sum(s);
+            sum += VectorMath.sum(s);
         }
         if (i == c) return sum;
         var mask = first(c - i);
-        return sum + Lanes.sum(load(a, from + i, mask).mul(load(b, from + i, mask)));
+        return sum + VectorMath.sum(load(a, from + i, mask).mul(load(b, from + i, mask)));
     }
 
     static void logSoftmax(Parallel parallel, MemorySegment y, MemorySegment x, long rows, long c) {
