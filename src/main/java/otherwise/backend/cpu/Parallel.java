@@ -96,6 +96,8 @@ public final class Parallel implements AutoCloseable {
             }
         }
 
+        /// Waits for tasks that other threads still work on. They may share a processor with this one, so after a while it stands aside.
+        @SuppressWarnings("ThreadPriorityCheck")
         void await() {
             int spins = 0;
             while (done.get() < n) {
