@@ -9,6 +9,7 @@ public final class Checks {
             new FlowSchedulesCheck(),
             new FlowTrajectoriesCheck(),
             new OptimizersCheck(),
+            new SwinCheck(),
             new WanDitCheck(),
             new WanVaeCheck(),
             new WanVaeConstantsCheck());

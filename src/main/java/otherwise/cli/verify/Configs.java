@@ -1,0 +1,30 @@
+package otherwise.cli.verify;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import otherwise.models.swin.SwinConfig;
+
+/// Configurations as golden files write them, as ours.
+final class Configs {
+    private Configs() {}
+
+    /// @throws IllegalArgumentException if a field is missing
+    static SwinConfig swin(JsonNode config) {
+        return new SwinConfig(
+                numbers(config, "patch_size"),
+                config.required("embed_dim").asInt(),
+                numbers(config, "depths"),
+                numbers(config, "num_heads"),
+                numbers(config, "window_size"),
+                config.path("mlp_ratio").asDouble(4),
+                config.path("num_classes").asInt(400),
+                config.path("norm_eps").asDouble(1e-5));
+    }
+
+    static List<Integer> numbers(JsonNode config, String field) {
+        var numbers = new ArrayList<Integer>();
+        config.required(field).forEach(n -> numbers.add(n.asInt()));
+        return numbers;
+    }
+}
