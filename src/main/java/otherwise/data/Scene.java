@@ -1,5 +1,7 @@
 package otherwise.data;
 
+import otherwise.io.Video;
+
 /// Everything that a Shape-Moving clip shows, as numbers: the object, the background, where it starts, how far and which way it goes.
 /// Rendering the same scene gives the same bytes, always.
 ///
@@ -47,6 +49,13 @@ public record Scene(
     /// The centroid's row at frame `t`.
     public double y(double t) {
         return y0 + DY[label] * travel * t / (frames - 1);
+    }
+
+    /// The clip, `[T, H, W, 3]` bytes.
+    public Video render() {
+        byte[] rgb = new byte[frames * height * width * 3];
+        renderInto(rgb, 0);
+        return new Video(frames, height, width, fps, rgb);
     }
 
     /// Writes the clip as bytes `[T, H, W, 3]` into `dst` from `offset` on.

@@ -1,6 +1,7 @@
 package otherwise.data;
 
 import java.util.List;
+import otherwise.io.Video;
 
 /// The synthetic data set of the BTTF paper: one object moves up, down, left or right over a still background, and the question is which.
 ///
@@ -51,6 +52,15 @@ public record ShapeMoving(Preset preset, double variety) {
         TEST
     }
 
+    /// A clip of the set: its scene, and the scene drawn.
+    public record Clip(long index, int label, Scene scene, Video video) {
+
+        /// The closest clip of class `cls` that there is: the ceiling of every proximity figure.
+        public Video ideal(int cls) {
+            return scene.toward(cls).render();
+        }
+    }
+
     public ShapeMoving {
         if (!(variety >= 0 && variety <= 1)) throw new IllegalArgumentException("variety " + variety + ": between 0 and 1");
     }
@@ -58,6 +68,14 @@ public record ShapeMoving(Preset preset, double variety) {
     /// The data set itself: full variety.
     public ShapeMoving(Preset preset) {
         this(preset, 1);
+    }
+
+    /// Clip `index` of the stream `seed`, drawn.
+    ///
+    /// @throws IllegalArgumentException if index is negative
+    public Clip clip(long seed, long index) {
+        Scene scene = scene(seed, index);
+        return new Clip(index, scene.label(), scene, scene.render());
     }
 
     /// What clip `index` of the stream `seed` shows.
