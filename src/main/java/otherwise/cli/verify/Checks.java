@@ -12,7 +12,8 @@ public final class Checks {
             new SwinCheck(),
             new WanDitCheck(),
             new WanVaeCheck(),
-            new WanVaeConstantsCheck());
+            new WanVaeConstantsCheck(),
+            new I2vGeometryCheck());
 
     private Checks() {}
 

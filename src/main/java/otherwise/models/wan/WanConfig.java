@@ -1,11 +1,12 @@
 package otherwise.models.wan;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
 
 /// The sizes of a Wan transformer, named as in the official `config.json` (wan/configs, wan/modules/model.py).
 ///
 /// @param modelType `i2v` (text and a first frame) or `t2v` (text alone)
-/// @param patchT frames of a patch; `patchH`, `patchW` its pixels, all in latent space
+/// @param patchSize frames, height and width of the patch of latent that makes one token
 /// @param textLen text tokens; shorter texts are filled up with zeros, which are attended to
 /// @param inDim channels going in: noise, and for `i2v` mask and first frame
 /// @param dim width of a token
@@ -19,9 +20,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 /// @param clipDim width of the image encoder's rows; unused for `t2v`
 public record WanConfig(
         String modelType,
-        int patchT,
-        int patchH,
-        int patchW,
+        List<Integer> patchSize,
         int textLen,
         int inDim,
         int dim,
@@ -38,6 +37,8 @@ public record WanConfig(
 
     /// @throws IllegalArgumentException if the sizes do not fit together
     public WanConfig {
+        patchSize = List.copyOf(patchSize);
+        if (patchSize.size() != 3) throw new IllegalArgumentException("patch_size " + patchSize + " is not frames, height, width");
         if (!modelType.equals("i2v") && !modelType.equals("t2v")) {
             throw new IllegalArgumentException("model_type '" + modelType + "' is neither 'i2v' nor 't2v'");
         }
@@ -49,17 +50,17 @@ public record WanConfig(
 
     /// Wan2.1-I2V-14B, 480P and 720P (wan/configs/wan_i2v_14B.py).
     public static WanConfig i2v14B() {
-        return new WanConfig("i2v", 1, 2, 2, 512, 36, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
+        return new WanConfig("i2v", List.of(1, 2, 2), 512, 36, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
     }
 
     /// Wan2.1-T2V-14B (wan/configs/wan_t2v_14B.py).
     public static WanConfig t2v14B() {
-        return new WanConfig("t2v", 1, 2, 2, 512, 16, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
+        return new WanConfig("t2v", List.of(1, 2, 2), 512, 16, 5120, 13824, 256, 4096, 16, 40, 40, true, true, 1e-6, 1280);
     }
 
     /// Wan2.1-T2V-1.3B (wan/configs/wan_t2v_1_3B.py).
     public static WanConfig t2v1_3B() {
-        return new WanConfig("t2v", 1, 2, 2, 512, 16, 1536, 8960, 256, 4096, 16, 12, 30, true, true, 1e-6, 1280);
+        return new WanConfig("t2v", List.of(1, 2, 2), 512, 16, 1536, 8960, 256, 4096, 16, 12, 30, true, true, 1e-6, 1280);
     }
 
     /// From the `config.json` beside a checkpoint. What that file may leave out has the official default.
@@ -69,9 +70,7 @@ public record WanConfig(
         var patch = json.path("patch_size");
         return new WanConfig(
                 json.path("model_type").asText("t2v"),
-                patch.path(0).asInt(1),
-                patch.path(1).asInt(2),
-                patch.path(2).asInt(2),
+                List.of(patch.path(0).asInt(1), patch.path(1).asInt(2), patch.path(2).asInt(2)),
                 json.path("text_len").asInt(512),
                 size(json, "in_dim"),
                 size(json, "dim"),
@@ -93,6 +92,21 @@ public record WanConfig(
         return size;
     }
 
+    /// Frames of a patch.
+    public int patchT() {
+        return patchSize.get(0);
+    }
+
+    /// Height of a patch.
+    public int patchH() {
+        return patchSize.get(1);
+    }
+
+    /// Width of a patch.
+    public int patchW() {
+        return patchSize.get(2);
+    }
+
     /// Whether a first frame is given.
     public boolean imageToVideo() {
         return modelType.equals("i2v");
@@ -106,7 +120,7 @@ public record WanConfig(
     /// The same with another width of the image features.
     public WanConfig withClipDim(int clipDim) {
         return new WanConfig(
-                modelType, patchT, patchH, patchW, textLen, inDim, dim, ffnDim, freqDim, textDim, outDim, numHeads, numLayers, qkNorm,
+                modelType, patchSize, textLen, inDim, dim, ffnDim, freqDim, textDim, outDim, numHeads, numLayers, qkNorm,
                 crossAttnNorm, eps, clipDim);
     }
 }
