@@ -6,6 +6,7 @@ import java.util.Optional;
 /// The checks that there are. A new one joins by a line in this list.
 public final class Checks {
     private static final List<Check> ALL = List.of(
+            new ClipVisionCheck(),
             new FlowSchedulesCheck(),
             new FlowTrajectoriesCheck(),
             new OptimizersCheck(),
