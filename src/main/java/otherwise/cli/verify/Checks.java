@@ -14,7 +14,8 @@ public final class Checks {
             new WanDitCheck(),
             new WanVaeCheck(),
             new WanVaeConstantsCheck(),
-            new I2vGeometryCheck());
+            new I2vGeometryCheck(),
+            new CounterfactualChainCheck());
 
     private Checks() {}
 
