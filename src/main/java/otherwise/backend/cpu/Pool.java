@@ -69,6 +69,7 @@ final class Pool implements AutoCloseable {
         }
     }
 
+    @SuppressWarnings("MustBeClosedChecker") // the arena lives as long as its block
     private static Block allocate(long bytes) {
         var arena = Arena.ofShared();
         return new Block(arena.allocate(bytes, ALIGNMENT), arena);
