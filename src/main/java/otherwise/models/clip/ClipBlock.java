@@ -30,7 +30,7 @@ record ClipBlock(LayerNorm norm1, Linear toQkv, Linear proj, LayerNorm norm2, Li
     }
 
     private Tensor attention(Tensor x) {
-        double scale = 1 / Math.sqrt(x.dim(2) / config.numHeads());
+        double scale = 1 / Math.sqrt(config.headDim());
         var y = heads(x, 0).attention(heads(x, 1), heads(x, 2), scale, null); // [B, L, N, D]
         return proj.forward(y.reshape(x.shape().dims()));
     }
@@ -39,7 +39,7 @@ record ClipBlock(LayerNorm norm1, Linear toQkv, Linear proj, LayerNorm norm2, Li
     private Tensor heads(Tensor x, int which) {
         long c = x.dim(2);
         var y = x.linear(toQkv.weight().slice(0, which * c, (which + 1) * c), toQkv.bias().slice(0, which * c, (which + 1) * c));
-        return y.reshape(x.dim(0), x.dim(1), config.numHeads(), c / config.numHeads());
+        return y.reshape(x.dim(0), x.dim(1), config.numHeads(), config.headDim());
     }
 
     private Tensor mlp(Tensor x) {

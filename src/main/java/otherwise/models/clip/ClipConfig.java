@@ -40,6 +40,11 @@ public record ClipConfig(
         return new ClipConfig(224, 14, 1280, 4, 16, 32, true, Activation.GELU, 1e-5);
     }
 
+    /// Channels of one head.
+    public int headDim() {
+        return dim / numHeads;
+    }
+
     /// Patches along one side of the image.
     public int grid() {
         return imageSize / patchSize;

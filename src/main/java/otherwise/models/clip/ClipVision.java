@@ -28,8 +28,8 @@ public record ClipVision(
         LayerNorm preNorm,
         List<ClipBlock> blocks,
         ClipConfig config) {
-    private static final float[] MEAN = {.48145466f, .4578275f, .40821073f};
-    private static final float[] DEVIATION = {.26862954f, .26130258f, .27577711f};
+    private static final double[] MEAN = {.48145466, .4578275, .40821073};
+    private static final double[] DEVIATION = {.26862954, .26130258, .27577711};
 
     public static ClipVision load(Weights w, ClipConfig c) {
         var blocks = new ArrayList<ClipBlock>();
@@ -37,7 +37,7 @@ public record ClipVision(
         var patch = w.at("patch_embedding");
         return new ClipVision(
                 w.tensor("cls_embedding", 1, 1, c.dim()),
-                w.tensor("pos_embedding", 1, 1L + c.grid() * c.grid(), c.dim()),
+                w.tensor("pos_embedding", 1, 1 + (long) c.grid() * c.grid(), c.dim()),
                 patch.tensor("weight", c.dim(), 3, c.patchSize(), c.patchSize()),
                 c.preNorm() ? null : patch.tensor("bias", c.dim()),
                 c.preNorm() ? LayerNorm.load(w.at("pre_norm"), c.dim(), c.eps()) : null,
