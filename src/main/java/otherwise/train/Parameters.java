@@ -51,6 +51,11 @@ public final class Parameters implements Weights.Source {
         return new ArrayList<>(tensors.values());
     }
 
+    /// The variables by name, in order.
+    public Map<String, Tensor> byName() {
+        return new LinkedHashMap<>(tensors);
+    }
+
     /// The number of elements of all of them.
     public long count() {
         return tensors.values().stream().mapToLong(Tensor::size).sum();

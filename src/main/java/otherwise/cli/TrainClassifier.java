@@ -1,0 +1,75 @@
+package otherwise.cli;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import otherwise.backend.Backends;
+import otherwise.data.Preset;
+import otherwise.data.ShapeMoving;
+import otherwise.explain.ModelFiles;
+import otherwise.models.swin.SwinConfig;
+import otherwise.models.swin.VideoSwin;
+import otherwise.nn.Weights;
+import otherwise.tensor.Tape;
+import otherwise.tensor.Tensor;
+import otherwise.train.ClassifierTraining;
+import otherwise.train.Parameters;
+import otherwise.train.SwinInitializer;
+import otherwise.train.Training;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/// `otherwise train classifier`
+@Command(name = "classifier", description = "Train the Video Swin classifier.", mixinStandardHelpOptions = true)
+final class TrainClassifier implements Callable<Integer> {
+    private static final int FRAMES = 8;
+    private static final int STRIDE = 2;
+    private static final int JUDGED = 1000;
+
+    @Mixin
+    private Train.Common common;
+
+    @Override
+    public Integer call() throws IOException {
+        var preset = Preset.mini();
+        var config = new SwinConfig(
+                List.of(2, 4, 4), 32, List.of(2, 2, 2), List.of(2, 4, 8), List.of(4, 4, 4), 4, ShapeMoving.CLASSES.size(), 1e-5);
+        long steps = common.steps(3000);
+        int batch = common.batch(32);
+        try (var backend = Backends.open(common.device, common.threads)) {
+            var parameters = new Parameters(backend, new SwinInitializer(), common.seed);
+            var swin = VideoSwin.load(Weights.of(parameters), config);
+            var training = new Training(parameters, common.settings(steps, 1e-3, 0.999, 250), common.out);
+            var judged = VideoSwin.load(Weights.of(training.shipped()), config);
+            var objective = new ClassifierTraining(
+                    backend,
+                    preset,
+                    x -> swin.forward(normalized(x)),
+                    x -> judged.forward(normalized(x)),
+                    FRAMES,
+                    STRIDE,
+                    batch,
+                    steps,
+                    common.seed);
+            if (!common.run(training, objective, parameters)) return Otherwise.NO;
+            double accuracy;
+            try (var _ = Tape.off()) {
+                accuracy = objective.accuracy(JUDGED);
+            }
+            System.out.printf(Locale.ROOT, "accuracy on %,d held-out clips: %.4f%n", JUDGED, accuracy);
+            var notes = common.notes(training, steps, Map.of("accuracy", accuracy));
+            var files = new ModelFiles(common.models);
+            files.writeClassifier(config, ShapeMoving.CLASSES, FRAMES, STRIDE, Train.format(preset), training.shipped(), notes);
+            return Otherwise.DONE;
+        }
+    }
+
+    /// Pixels in [-1, 1] → normalised by ImageNet's mean and deviation, over axis 1 of `[B, 3, T, H, W]`.
+    private static Tensor normalized(Tensor video) {
+        var mean = Tensor.of(video.backend(), new float[] {0.485f, 0.456f, 0.406f}, 1, 3, 1, 1, 1);
+        var deviation = Tensor.of(video.backend(), new float[] {0.229f, 0.224f, 0.225f}, 1, 3, 1, 1, 1);
+        return video.affine(0.5, 0.5).sub(mean).div(deviation);
+    }
+}

@@ -1,0 +1,68 @@
+package otherwise.train;
+
+import otherwise.backend.Backend;
+import otherwise.data.Scene;
+import otherwise.tensor.Tensor;
+
+/// Rendered clips side by side on the host, as networks read them.
+///
+/// @param pixels `[B, 3, T, H, W]` in [-1, 1], row-major
+final class ClipBatch {
+    private final int batch;
+    private final int frames;
+    private final int height;
+    private final int width;
+    private final float[] pixels;
+
+    private ClipBatch(int batch, int frames, int height, int width) {
+        this.batch = batch;
+        this.frames = frames;
+        this.height = height;
+        this.width = width;
+        this.pixels = new float[batch * 3 * frames * height * width];
+    }
+
+    /// Frames `starts[b] + k·stride`, k = 0 … frames-1, of each scene.
+    static ClipBatch of(Scene[] scenes, int[] starts, int frames, int stride) {
+        var first = scenes[0];
+        var clips = new ClipBatch(scenes.length, frames, first.height(), first.width());
+        int area = first.height() * first.width();
+        var whole = new float[3 * first.frames() * area];
+        for (int b = 0; b < scenes.length; b++) {
+            scenes[b].renderInto(whole, 0);
+            for (int c = 0; c < 3; c++) {
+                for (int k = 0; k < frames; k++) {
+                    int from = (c * first.frames() + starts[b] + k * stride) * area;
+                    System.arraycopy(whole, from, clips.pixels, ((b * 3 + c) * frames + k) * area, area);
+                }
+            }
+        }
+        return clips;
+    }
+
+    /// Whole clips.
+    static ClipBatch of(Scene[] scenes) {
+        return of(scenes, new int[scenes.length], scenes[0].frames(), 1);
+    }
+
+    /// The elements themselves, to be changed before [#on].
+    float[] pixels() {
+        return pixels;
+    }
+
+    /// `[B, 3, T, H, W]`
+    Tensor on(Backend backend) {
+        return Tensor.of(backend, pixels, batch, 3, frames, height, width);
+    }
+
+    /// 1 + `extra` where a scene's object ever passes, 1 elsewhere: `[B, 1, 1, H, W]`.
+    static Tensor passage(Backend backend, Scene[] scenes, float extra) {
+        int area = scenes[0].height() * scenes[0].width();
+        var weights = new float[scenes.length * area];
+        for (int b = 0; b < scenes.length; b++) {
+            var mask = scenes[b].coverage();
+            for (int i = 0; i < area; i++) weights[b * area + i] = mask[i] > 0 ? 1 + extra : 1;
+        }
+        return Tensor.of(backend, weights, scenes.length, 1, 1, scenes[0].height(), scenes[0].width());
+    }
+}

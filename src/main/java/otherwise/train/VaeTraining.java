@@ -1,0 +1,116 @@
+package otherwise.train;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import otherwise.backend.Backend;
+import otherwise.data.Preset;
+import otherwise.data.Scene;
+import otherwise.data.ShapeMoving;
+import otherwise.data.ShapeMoving.Split;
+import otherwise.tensor.Random;
+import otherwise.tensor.Tensor;
+
+/// Teaches a causal video autoencoder to give back what it sees.
+///
+/// Single frames come first, then short and at last whole clips: what an image needs is learned far faster on images. The loss is L1 plus
+/// squared error, with more weight where the object passes. A little noise on the latent and a small penalty on its size keep neighbouring
+/// latents meaning neighbouring pictures, which is what a generator needs of them.
+///
+/// @param codec the network under training; its latents are raw, not normalised
+/// @param judged the same network with the weights that will be shipped
+public record VaeTraining(Backend backend, Preset preset, LatentCodec codec, LatentCodec judged, int batch, long steps, long seed)
+        implements Objective {
+    private static final double NOISE = 0.1;
+    private static final double PENALTY = 1e-3;
+    private static final float EXTRA = 2;
+    private static final int HELD_OUT = 32;
+
+    /// How many frames a clip has at this share of the training.
+    private int frames(double progress) {
+        if (progress < 0.15) return 1;
+        if (progress < 0.35) return 5;
+        if (progress < 0.55) return 9;
+        return preset.frames();
+    }
+
+    @Override
+    public Tensor loss(long step) {
+        var random = Random.philox(seed, step);
+        int frames = Math.min(preset.frames(), frames(step / (double) steps));
+        // Shorter clips come in larger batches, so that a step costs about the same.
+        int clips = frames == 1 ? 8 * batch : batch * preset.frames() / frames;
+        var data = new ShapeMoving(preset);
+        var scenes = new Scene[clips];
+        var starts = new int[clips];
+        var u = random.uniform(clips);
+        for (int b = 0; b < clips; b++) {
+            scenes[b] = data.scene(seed, data.index(Split.TRAIN, step * 16L * batch + b));
+            starts[b] = Math.min(preset.frames() - frames, (int) (u[b] * (preset.frames() - frames + 1)));
+        }
+        var x = ClipBatch.of(scenes, starts, frames, 1).on(backend);
+        var z = codec.encode(x);
+        var noise = random.normal(backend, z.shape().dims()).times(NOISE);
+        var error = codec.decode(z.add(noise)).sub(x);
+        var weights = ClipBatch.passage(backend, scenes, EXTRA);
+        var loss = error.abs().add(error.square()).mul(weights).mean().div(weights.mean());
+        return loss.add(z.square().mean().times(PENALTY));
+    }
+
+    /// Peak signal-to-noise ratio of held-out whole clips after clamping to the visible range.
+    @Override
+    public Map<String, Double> validate() {
+        var figures = new LinkedHashMap<String, Double>();
+        figures.put("psnr", psnr(HELD_OUT));
+        return figures;
+    }
+
+    /// Mean over `clips` held-out clips, in dB.
+    public double psnr(int clips) {
+        var data = new ShapeMoving(preset);
+        double sum = 0;
+        for (int i = 0; i < clips; i++) {
+            try (var _ = backend.scope()) {
+                var clip = ClipBatch.of(new Scene[] {data.scene(seed, data.index(Split.TEST, i))});
+                var y = judged.decode(judged.encode(clip.on(backend))).floats();
+                double squares = 0;
+                for (int k = 0; k < y.length; k++) {
+                    double d = (Math.clamp(y[k], -1f, 1f) - clip.pixels()[k]) / 2;
+                    squares += d * d;
+                }
+                sum += 10 * Math.log10(y.length / squares);
+            }
+        }
+        return sum / clips;
+    }
+
+    /// Mean and standard deviation of every latent channel over `clips` training clips, `[2][C]`.
+    public double[][] statistics(int clips) {
+        var data = new ShapeMoving(preset);
+        double[] sum = null;
+        double[] squares = null;
+        long count = 0;
+        for (int i = 0; i < clips; i++) {
+            try (var _ = backend.scope()) {
+                var z = judged.encode(ClipBatch.of(new Scene[] {data.scene(seed, data.index(Split.TRAIN, i))}).on(backend));
+                int channels = (int) z.dim(1);
+                if (sum == null) {
+                    sum = new double[channels];
+                    squares = new double[channels];
+                }
+                var values = z.floats();
+                int each = values.length / channels;
+                for (int k = 0; k < values.length; k++) {
+                    sum[k / each] += values[k];
+                    squares[k / each] += values[k] * (double) values[k];
+                }
+                count += each;
+            }
+        }
+        var std = new double[sum.length];
+        for (int c = 0; c < sum.length; c++) {
+            sum[c] /= count;
+            std[c] = Math.sqrt(squares[c] / count - sum[c] * sum[c]);
+        }
+        return new double[][] {sum, std};
+    }
+}
