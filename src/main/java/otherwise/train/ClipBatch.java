@@ -45,6 +45,19 @@ final class ClipBatch {
         return of(scenes, new int[scenes.length], scenes[0].frames(), 1);
     }
 
+    /// A square of `size` pixels out of each clip, all frames alike.
+    ClipBatch cropped(int[] tops, int[] lefts, int size) {
+        var crops = new ClipBatch(batch, frames, size, size);
+        int planes = 3 * frames;
+        for (int p = 0; p < batch * planes; p++) {
+            int b = p / planes;
+            for (int y = 0; y < size; y++) {
+                System.arraycopy(pixels, (p * height + tops[b] + y) * width + lefts[b], crops.pixels, (p * size + y) * size, size);
+            }
+        }
+        return crops;
+    }
+
     /// The elements themselves, to be changed before [#on].
     float[] pixels() {
         return pixels;
@@ -55,14 +68,18 @@ final class ClipBatch {
         return Tensor.of(backend, pixels, batch, 3, frames, height, width);
     }
 
-    /// 1 + `extra` where a scene's object ever passes, 1 elsewhere: `[B, 1, 1, H, W]`.
-    static Tensor passage(Backend backend, Scene[] scenes, float extra) {
-        int area = scenes[0].height() * scenes[0].width();
-        var weights = new float[scenes.length * area];
+    /// 1 + `extra` where a scene's object ever passes, 1 elsewhere, in the same squares as [#cropped]: `[B, 1, 1, size, size]`.
+    static Tensor passage(Backend backend, Scene[] scenes, float extra, int[] tops, int[] lefts, int size) {
+        var weights = new float[scenes.length * size * size];
+        int at = 0;
         for (int b = 0; b < scenes.length; b++) {
             var mask = scenes[b].coverage();
-            for (int i = 0; i < area; i++) weights[b * area + i] = mask[i] > 0 ? 1 + extra : 1;
+            for (int y = 0; y < size; y++) {
+                for (int x = 0; x < size; x++) {
+                    weights[at++] = mask[(tops[b] + y) * scenes[b].width() + lefts[b] + x] > 0 ? 1 + extra : 1;
+                }
+            }
         }
-        return Tensor.of(backend, weights, scenes.length, 1, 1, scenes[0].height(), scenes[0].width());
+        return Tensor.of(backend, weights, scenes.length, 1, 1, size, size);
     }
 }

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
 import otherwise.backend.ShapeException;
@@ -18,21 +19,38 @@ import otherwise.tensor.Tensor;
 public final class Parameters implements Weights.Source {
     private final Backend backend;
     private final Initializer initializer;
+    private final Predicate<String> frozen;
     private final long seed;
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Map<String, Tensor> constants = new LinkedHashMap<>();
 
     public Parameters(Backend backend, Initializer initializer, long seed) {
+        this(backend, initializer, seed, name -> false);
+    }
+
+    /// @param frozen the names that stay as the initialiser made them
+    public Parameters(Backend backend, Initializer initializer, long seed, Predicate<String> frozen) {
         this.backend = backend;
         this.initializer = initializer;
         this.seed = seed;
+        this.frozen = frozen;
     }
 
     @Override
     public Tensor tensor(String name, Shape expected) {
-        return tensors.computeIfAbsent(name, n -> {
-            var values = initializer.values(n, expected, Random.philox(seed, n.hashCode()));
-            return Tensor.of(backend, values, expected.dims()).variable();
-        });
+        return frozen.test(name)
+                ? constants.computeIfAbsent(name, n -> made(n, expected))
+                : tensors.computeIfAbsent(name, n -> made(n, expected).variable());
+    }
+
+    private Tensor made(String name, Shape expected) {
+        var values = initializer.values(name, expected, Random.philox(seed, name.hashCode()));
+        return Tensor.of(backend, values, expected.dims());
+    }
+
+    /// The tensors that stay as they are, by name.
+    public Map<String, Tensor> constants() {
+        return new LinkedHashMap<>(constants);
     }
 
     /// Everything can be asked for.

@@ -66,9 +66,9 @@ public final class Training {
         return step;
     }
 
-    /// The weights to ship, by name: the moving average where there is one.
+    /// The weights to ship, by name: the moving average where there is one, and what was frozen.
     public Map<String, Tensor> shipped() {
-        var tensors = new LinkedHashMap<String, Tensor>();
+        var tensors = parameters.constants();
         var values = ema == null ? variables : ema.averages();
         for (int i = 0; i < variables.size(); i++) tensors.put(parameters.names().get(i), values.get(i));
         return tensors;

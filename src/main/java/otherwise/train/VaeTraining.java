@@ -12,46 +12,56 @@ import otherwise.tensor.Tensor;
 
 /// Teaches a causal video autoencoder to give back what it sees.
 ///
-/// Single frames come first, then short and at last whole clips: what an image needs is learned far faster on images. The loss is L1 plus
-/// squared error, with more weight where the object passes. A little noise on the latent and a small penalty on its size keep neighbouring
-/// latents meaning neighbouring pictures, which is what a generator needs of them.
+/// Squares of single frames come first, then of short and of whole clips, at last clips in full: what an image needs is learned far faster
+/// on many small images. The loss is L1 plus
+/// squared error, with more weight where the object passes. A little noise on the latent and a small penalty on its size keep
+/// neighbouring latents meaning neighbouring pictures, which is what a generator needs of them.
 ///
 /// @param codec the network under training; its latents are raw, not normalised
 /// @param judged the same network with the weights that will be shipped
-public record VaeTraining(Backend backend, Preset preset, LatentCodec codec, LatentCodec judged, int batch, long steps, long seed)
+/// @param fresh whether the network starts from nothing; one that goes on from earlier weights skips the first lessons
+public record VaeTraining(
+        Backend backend, Preset preset, LatentCodec codec, LatentCodec judged, int batch, long steps, long seed, boolean fresh)
         implements Objective {
     private static final double NOISE = 0.1;
     private static final double PENALTY = 1e-3;
     private static final float EXTRA = 2;
     private static final int HELD_OUT = 32;
 
-    /// How many frames a clip has at this share of the training.
-    private int frames(double progress) {
-        if (progress < 0.15) return 1;
-        if (progress < 0.35) return 5;
-        if (progress < 0.55) return 9;
-        return preset.frames();
+    /// What a step looks at: `clips` squares of `size` pixels and `frames` frames. All cost about the same.
+    private record Lesson(int clips, int frames, int size) {}
+
+    private Lesson lesson(double progress) {
+        int half = preset.height() / 2;
+        if (fresh && progress < 0.15) return new Lesson(32 * batch, 1, half);
+        if (fresh && progress < 0.35) return new Lesson(12 * batch, 5, half);
+        if (progress < (fresh ? 0.55 : 0.3)) return new Lesson(6 * batch, 9, half);
+        if (progress < 0.8) return new Lesson(4 * batch, preset.frames(), half);
+        return new Lesson(batch, preset.frames(), preset.height());
     }
 
     @Override
     public Tensor loss(long step) {
         var random = Random.philox(seed, step);
-        int frames = Math.min(preset.frames(), frames(step / (double) steps));
-        // Shorter clips come in larger batches, so that a step costs about the same.
-        int clips = frames == 1 ? 8 * batch : batch * preset.frames() / frames;
+        var lesson = lesson(step / (double) steps);
+        int clips = lesson.clips;
         var data = new ShapeMoving(preset);
         var scenes = new Scene[clips];
         var starts = new int[clips];
-        var u = random.uniform(clips);
+        var tops = new int[clips];
+        var lefts = new int[clips];
+        var u = random.uniform(3 * clips);
         for (int b = 0; b < clips; b++) {
-            scenes[b] = data.scene(seed, data.index(Split.TRAIN, step * 16L * batch + b));
-            starts[b] = Math.min(preset.frames() - frames, (int) (u[b] * (preset.frames() - frames + 1)));
+            scenes[b] = data.scene(seed, data.index(Split.TRAIN, step * 32L * batch + b));
+            starts[b] = (int) (u[b] * (preset.frames() - lesson.frames + 1));
+            tops[b] = (int) (u[clips + b] * (preset.height() - lesson.size + 1));
+            lefts[b] = (int) (u[2 * clips + b] * (preset.width() - lesson.size + 1));
         }
-        var x = ClipBatch.of(scenes, starts, frames, 1).on(backend);
+        var x = ClipBatch.of(scenes, starts, lesson.frames, 1).cropped(tops, lefts, lesson.size).on(backend);
         var z = codec.encode(x);
         var noise = random.normal(backend, z.shape().dims()).times(NOISE);
         var error = codec.decode(z.add(noise)).sub(x);
-        var weights = ClipBatch.passage(backend, scenes, EXTRA);
+        var weights = ClipBatch.passage(backend, scenes, EXTRA, tops, lefts, lesson.size);
         var loss = error.abs().add(error.square()).mul(weights).mean().div(weights.mean());
         return loss.add(z.square().mean().times(PENALTY));
     }
