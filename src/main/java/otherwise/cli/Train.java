@@ -25,7 +25,7 @@ import picocli.CommandLine.Option;
         name = "train",
         description = "Train the networks of an explanation on Shape-Moving clips.",
         mixinStandardHelpOptions = true,
-        subcommands = {TrainClassifier.class, TrainVae.class, TrainGenerator.class},
+        subcommands = {TrainClassifier.class, TrainVae.class},
         synopsisSubcommandLabel = "classifier|vae|generator",
         footer = {
             "",
@@ -85,7 +85,7 @@ final class Train implements Callable<Integer> {
             double lr = rate == null ? peak : rate;
             var schedule = new LearningRate(lr, lr * 0.01, Math.min(500, steps / 20), steps);
             long every = validateEvery == null ? validate : validateEvery;
-            return new Training.Settings(schedule, new AdamW.Settings(0.9, 0.98, 1e-8, 0.01), 1.0, ema, 50, every, 60);
+            return new Training.Settings(schedule, new AdamW.Settings(0.9, 0.99, 1e-8, 0.01), 1.0, ema, 50, every, 60);
         }
 
         /// Trains, interruptibly, and says whether it came to its end.
