@@ -11,6 +11,7 @@ public final class Checks {
             new FlowTrajectoriesCheck(),
             new OptimizersCheck(),
             new SwinCheck(),
+            new SwinOfficialCheck(),
             new WanDitCheck(),
             new WanVaeCheck(),
             new WanVaeConstantsCheck(),
