@@ -1,5 +1,6 @@
 package otherwise.cli.verify;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,7 +36,7 @@ final class WanDitCheck implements Check {
     }
 
     /// The file's configuration. Where it leaves out the width of the image features, the weights below `prefix` tell.
-    static WanConfig config(Golden golden, com.fasterxml.jackson.databind.JsonNode json, String prefix) {
+    static WanConfig config(Golden golden, JsonNode json, String prefix) {
         var config = WanConfig.of(json);
         var norm = prefix + "img_emb.proj.0.weight";
         return json.has("clip_dim") || !golden.has(norm) ? config : config.withClipDim((int) golden.shape(norm).dim(0));
@@ -50,7 +51,7 @@ final class WanDitCheck implements Check {
         var sin = new double[cos.length];
         for (int i = 0; i < cos.length; i++) {
             int at = i / half;
-            double angle = Positions.angles(config.headDim(), at, at, at)[i % half];
+            double angle = Positions.angles(config.headDim(), at)[i % half];
             cos[i] = Math.cos(angle);
             sin[i] = Math.sin(angle);
         }

@@ -1,6 +1,7 @@
 package otherwise.models.wan;
 
 import java.util.Arrays;
+import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.tensor.Dims;
 import otherwise.tensor.Tensor;
@@ -58,7 +59,7 @@ public final class I2vConditioning {
         var d = Dims.of("first frame", "B 3 H W", firstFrame);
         var clip = firstFrame.reshape(d.get("B"), 3, 1, d.get("H"), d.get("W")).pad(2, 0, frames - 1);
         // In pieces it takes less memory, but there is no way back to the frame.
-        var latent = firstFrame.requiresGrad() ? vae.encode(clip) : vae.encodeInPieces(clip);
+        var latent = firstFrame.requiresGrad() ? vae.encode(clip, Activations.RECOMPUTE) : vae.encodeInPieces(clip);
         var mask = mask(firstFrame.backend(), latent.dim(2), new Size(latent.dim(3), latent.dim(4)));
         return Tensor.concat(1, mask.expand(d.get("B"), mask.dim(1), mask.dim(2), mask.dim(3), mask.dim(4)), latent);
     }

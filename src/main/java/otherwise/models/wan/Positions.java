@@ -1,6 +1,7 @@
 package otherwise.models.wan;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import otherwise.backend.Backend;
 import otherwise.tensor.Tensor;
@@ -18,8 +19,7 @@ public record Positions(List<Angles> angles, long[] lengths) {
     /// @param length tokens of every sample, padding included; padding is not turned
     static Positions of(Backend backend, int headDim, List<Grid> grids, long length) {
         boolean alike = grids.stream().distinct().count() == 1;
-        var angles = (alike ? grids.subList(0, 1) : grids)
-                .stream().map(g -> table(backend, headDim, g, length)).toList();
+        var angles = (alike ? grids.subList(0, 1) : grids).stream().map(g -> table(backend, headDim, g, length)).toList();
         boolean full = grids.stream().allMatch(g -> g.tokens() == length);
         return new Positions(angles, full ? null : grids.stream().mapToLong(Grid::tokens).toArray());
     }
@@ -32,34 +32,44 @@ public record Positions(List<Angles> angles, long[] lengths) {
         return Tensor.concat(0, samples);
     }
 
-    /// The D/2 angles of a token: for frame, row and column in turn, position · 10000^(−2k/width), where the `width` of an axis is twice
-    /// its number of pairs: a third of them, rounded down, for row and for column, and the rest for the frame.
-    public static double[] angles(int headDim, long frame, long row, long column) {
+    /// The D/2 angles of position p on all three axes: first those of the frame, then of the row, then of the column. Row and column have a
+    /// third of the pairs each, rounded down, and the frame has the rest.
+    ///
+    ///     angle_k = p · 10000^(−k/pairs of the axis)
+    public static double[] angles(int headDim, long p) {
         int spatial = headDim / 6;
         int temporal = headDim / 2 - 2 * spatial;
         var angles = new double[headDim / 2];
         for (int j = 0; j < angles.length; j++) {
-            int axis = j < temporal ? 0 : 1 + (j - temporal) / spatial;
-            int k = axis == 0 ? j : (j - temporal) % spatial;
-            long position = axis == 0 ? frame : axis == 1 ? row : column;
-            angles[j] = position * Math.pow(10000, -k / (double) (axis == 0 ? temporal : spatial));
+            int k = j < temporal ? j : (j - temporal) % spatial;
+            angles[j] = p * Math.pow(10000, -k / (double) (j < temporal ? temporal : spatial));
         }
         return angles;
     }
 
-    /// In double precision on the host, rounded once.
+    /// Computed in double precision on the host and rounded once. A token takes each part of its row from its position on that axis.
     private static Angles table(Backend backend, int headDim, Grid grid, long length) {
         int half = headDim / 2;
+        int spatial = headDim / 6;
+        int temporal = half - 2 * spatial;
+        int longest = (int) Math.max(grid.frames(), Math.max(grid.rows(), grid.columns()));
+        var cosAt = new double[longest][];
+        var sinAt = new double[longest][];
+        for (int p = 0; p < longest; p++) {
+            cosAt[p] = Arrays.stream(angles(headDim, p)).map(Math::cos).toArray();
+            sinAt[p] = Arrays.stream(angles(headDim, p)).map(Math::sin).toArray();
+        }
         var cos = new double[Math.toIntExact(length * half)];
         var sin = new double[cos.length];
-        java.util.Arrays.fill(cos, 1);
+        Arrays.fill(cos, 1);
         int at = 0;
-        for (long f = 0; f < grid.frames(); f++) {
-            for (long r = 0; r < grid.rows(); r++) {
-                for (long c = 0; c < grid.columns(); c++) {
-                    for (double angle : angles(headDim, f, r, c)) {
-                        cos[at] = Math.cos(angle);
-                        sin[at++] = Math.sin(angle);
+        for (int f = 0; f < grid.frames(); f++) {
+            for (int r = 0; r < grid.rows(); r++) {
+                for (int c = 0; c < grid.columns(); c++, at += half) {
+                    for (int j = 0; j < half; j++) {
+                        int p = j < temporal ? f : j < temporal + spatial ? r : c;
+                        cos[at + j] = cosAt[p][j];
+                        sin[at + j] = sinAt[p][j];
                     }
                 }
             }

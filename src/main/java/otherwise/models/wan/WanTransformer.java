@@ -102,7 +102,8 @@ public record WanTransformer(
     private Tensor patches(Tensor tokens, double[] t, Tensor text, Tensor clip, Positions positions, Activations activations) {
         if (t.length != tokens.dim(0)) throw new ShapeException("wan: " + t.length + " times for a batch of " + tokens.dim(0));
         if ((clip == null) == config.imageToVideo()) {
-            throw new ShapeException("wan: a model of type " + config.modelType() + (clip == null ? " needs" : " takes no") + " image features");
+            var wish = clip == null ? " needs" : " takes no";
+            throw new ShapeException("wan: a model of type " + config.modelType() + wish + " image features");
         }
         var time = note("time_sinusoid", sinusoid(tokens.backend(), t));
         var e = layer("time_embedding", () -> timeEmbedding.forward(time));

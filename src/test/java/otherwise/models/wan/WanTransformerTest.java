@@ -5,6 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
@@ -39,7 +41,8 @@ class WanTransformerTest {
 
     @Test
     void recomputingGivesTheSameBits() {
-        var inputs = List.of(normal(2, 3, 2, 4, 6).variable(), normal(2, 4, 10).variable(), normal(2, 5, 12).variable(), normal(2, 4, 2, 4, 6).variable());
+        var inputs = List.of(
+                normal(2, 3, 2, 4, 6).variable(), normal(2, 4, 10).variable(), normal(2, 5, 12).variable(), normal(2, 4, 2, 4, 6).variable());
         var wanted = new ArrayList<>(inputs);
         wanted.addAll(weights.made.values());
         var results = new ArrayList<List<float[]>>();
@@ -130,6 +133,14 @@ class WanTransformerTest {
                 IllegalArgumentException.class,
                 () -> new WanConfig("i2v", List.of(1, 2, 2), 6, 7, 25, 40, 8, 10, 3, 2, 2, true, true, 1e-6, 12));
         assertEquals(128, WanConfig.i2v14B().headDim());
+    }
+
+    /// As our model files write it.
+    @Test
+    void configurationsSurviveJson() {
+        var json = JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).build();
+        assertEquals(CONFIG, WanConfig.of(json.valueToTree(CONFIG)));
+        assertEquals(WanVaeConfig.wan2_1(), WanVaeConfig.of(json.valueToTree(WanVaeConfig.wan2_1())));
     }
 
     private static Tensor part(Tensor x, int b) {
