@@ -113,7 +113,7 @@ final class ConvWeights {
                 var x = channelsLast(scratch, entry, t0, nt, h0, nh);
                 int n = nh * slab.outW();
                 long plane = slab.outH() * slab.outW();
-                var left = scratch.floats(Use.PANEL_A, (long) rows * n);
+                var left = scratch.floats(Use.LEFT, (long) rows * n);
                 for (int i = 0; i < nt; i++) {
                     long of = ((entry * s.outputs() + first) * slab.outT() + t0 + i) * plane + (long) h0 * slab.outW();
                     Pack.rows(left, dy, of, slab.outT() * plane, false, last - first, n);
@@ -127,7 +127,7 @@ final class ConvWeights {
             var planar = scratch.floats(Use.SLAB, slab.size());
             slab.fill(planar, entry * channels, t0, nt, h0, nh);
             // A tile may read beyond the last position, into columns that are not stored.
-            var x = scratch.floats(Use.PANEL_B, slab.size() + COLUMNS);
+            var x = scratch.floats(Use.RIGHT, slab.size() + COLUMNS);
             int each = slab.channel();
             for (int c = 0; c < channels; c += ROWS) {
                 int n = Math.min(ROWS, channels - c);

@@ -1,36 +1,214 @@
 package otherwise.backend.cpu;
 
+import static otherwise.backend.cpu.GemmKernel.COLUMNS;
+import static otherwise.backend.cpu.GemmKernel.ROWS;
 import static otherwise.backend.cpu.VectorMath.LANES;
+import static otherwise.backend.cpu.VectorMath.SPECIES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import otherwise.backend.AttentionSpec;
+import otherwise.backend.cpu.Scratch.Use;
 
-/// Attention a block of queries at a time: scores exist for one block only, never length × keys.
+/// Attention block by block, with the softmax brought up to date as keys go by (Dao et al. 2022, FlashAttention; Milakov & Gimelshein
+/// 2018 for the running softmax). The matrix of scores never exists: only blocks of it do, in the cache. Backward is in
+/// [FlashAttentionBackward].
 ///
-///     p = exp(scale · q kᵀ − logsumexp)        y = p v
-///     dv = pᵀ dy        ds = p · (dy vᵀ − Σ dy·y) · scale        dq = ds k        dk = dsᵀ q
-///
-/// A task owns one head of one batch entry, forward and backward, so every sum has one order whatever the number of threads.
+/// Scores are computed as `k qᵀ`, a query a column: then the maximum and the sum over the keys are taken for a vector of queries at
+/// once, and the block is, as it stands, the right-hand side of `yᵀ += vᵀ · p`.
 final class FlashAttention {
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    /// Keys of a block: at most [Pack#DEPTH].
+    static final int BLOCK = 192;
 
-    /// Scores held at once: a quarter of a megabyte.
-    private static final int BLOCK = 1 << 16;
+    /// Panels of queries for which a block of keys is packed at most.
+    static final int GROUP = 8;
 
-    private static final ThreadLocal<float[][]> BUFFERS = ThreadLocal.withInitial(() -> new float[12][0]);
+    /// How many tasks there should be at least.
+    private static final long TASKS = 16;
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
     private FlashAttention() {}
 
+    /// One head of one batch entry in a tensor `[batch, tokens, heads, width]`: a matrix with a row a token.
+    record Head(MemorySegment x, long first, long stride, int width) {
+        static Head of(MemorySegment x, AttentionSpec s, long tokens, long item) {
+            long stride = s.heads() * s.width();
+            return new Head(x, item / s.heads() * tokens * stride + item % s.heads() * s.width(), stride, (int) s.width());
+        }
+
+        /// Tokens as rows of a left-hand side, k running over the width.
+        void rows(float[] to, int token, int count) {
+            Pack.rows(to, x, first + token * stride, stride, false, count, width);
+        }
+
+        /// The width as rows of a left-hand side, k running over the tokens.
+        void turnedRows(float[] to, int token, int count) {
+            Pack.rows(to, x, first + token * stride, stride, true, width, count);
+        }
+
+        /// Tokens as panels of columns of a right-hand side; panel p begins at `p · COLUMNS · width`.
+        void columns(float[] to, int token, int count) {
+            for (int j = 0; j < count; j += COLUMNS) {
+                Pack.columns(to, j * width, x, first + (token + j) * stride, stride, true, Math.min(COLUMNS, count - j), width);
+            }
+        }
+
+        /// Writes `count` tokens from columns of `from`, `[width, COLUMNS]`.
+        void store(float[] from, int at, int token, int count) {
+            var rows = Scratch.mine().floats(Use.ROWS, (long) COLUMNS * width);
+            for (int d = 0; d < width; d += ROWS) {
+                int n = Math.min(ROWS, width - d);
+                Pack.turn(rows, d, width, from, at + d * COLUMNS, COLUMNS, n, count, n);
+            }
+            for (int i = 0; i < count; i++) {
+                MemorySegment.copy(rows, i * width, x, FLOAT, (first + (token + i) * stride) * Float.BYTES, width);
+            }
+        }
+
+        void zero(long token, long count) {
+            for (long i = token; i < token + count; i++) {
+                x.asSlice((first + i * stride) * Float.BYTES, (long) width * Float.BYTES).fill((byte) 0);
+            }
+        }
+    }
+
+    /// How many columns a task takes, of `columns` for each of `heads` heads: whole panels, as many as share a packing well.
+    static int group(long heads, long columns) {
+        long panels = (columns + COLUMNS - 1) / COLUMNS;
+        return (int) Math.clamp(heads * panels / TASKS, 1, Math.min(GROUP, panels)) * COLUMNS;
+    }
+
+    /// c (+)= left · right: `rows` rows, one panel of `wide` columns; rows of c are [GemmKernel#COLUMNS] apart.
+    ///
+    /// @param width the distance of rows of the right-hand side
+    static void product(float[] left, int rows, int k, float[] right, int at, int width, int wide, float[] c, int c0, boolean add) {
+        var starts = Pack.rowStarts(width);
+        for (int r = 0; r < rows; r += ROWS) {
+            for (int i = 0; i < k; i += Pack.DEPTH) {
+                GemmKernel.tile(
+                        Math.min(ROWS, rows - r), wide, Math.min(Pack.DEPTH, k - i), left, r * k + i * ROWS, right, at + i * width, starts, 0,
+                        c, c0 + r * COLUMNS, COLUMNS, add || i > 0);
+            }
+        }
+    }
+
+    /// A number of rows rounded up to whole tiles.
+    static int whole(int rows) {
+        return (rows + ROWS - 1) / ROWS * ROWS;
+    }
+
     static void forward(
-            Parallel parallel, MemorySegment y, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v, AttentionSpec s) {
-        parallel.tasks(s.batch() * s.heads(), task -> {
-            long b = task / s.heads();
-            long h = task % s.heads();
-            var head = new Head(s, b, h);
-            head.forward(y, lse, q, k, v);
+            Parallel parallel, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v, AttentionSpec s) {
+        if (s.batch() * s.heads() * s.length() == 0) return;
+        int group = group(s.batch() * s.heads(), s.length());
+        long groups = (s.length() + group - 1) / group;
+        parallel.tasks(s.batch() * s.heads() * groups, task -> {
+            long item = task / groups;
+            int first = (int) (task % groups) * group;
+            queries(y, logsumexp, q, k, v, s, item, first, (int) Math.min(group, s.length() - first));
         });
+    }
+
+    /// The queries `first … first + count - 1` of one head.
+    private static void queries(
+            MemorySegment y,
+            MemorySegment logsumexp,
+            MemorySegment q,
+            MemorySegment k,
+            MemorySegment v,
+            AttentionSpec s,
+            long item,
+            int first,
+            int count) {
+        int width = (int) s.width();
+        int keys = (int) s.keysOf(item / s.heads());
+        int panels = (count + COLUMNS - 1) / COLUMNS;
+        Head kHead = Head.of(k, s, s.keys(), item);
+        Head vHead = Head.of(v, s, s.keys(), item);
+        var scratch = Scratch.mine();
+        var queries = scratch.floats(Use.RIGHT, (long) panels * COLUMNS * width);
+        Head.of(q, s, s.length(), item).columns(queries, first, count);
+        var kRows = scratch.floats(Use.LEFT, (long) whole(BLOCK) * width);
+        var vRows = scratch.floats(Use.LEFT_2, (long) BLOCK * whole(width));
+        var scores = scratch.floats(Use.TILE, (long) whole(BLOCK) * COLUMNS);
+        int each = whole(width) * COLUMNS;
+        var sums = scratch.floats(Use.SUMS, (long) panels * each);
+        Arrays.fill(sums, 0, panels * each, 0f);
+        // The running maximum of every query, then its running denominator.
+        int all = panels * COLUMNS;
+        var statistics = scratch.floats(Use.STATISTICS, 2L * all);
+        Arrays.fill(statistics, 0, all, Float.NEGATIVE_INFINITY);
+        Arrays.fill(statistics, all, 2 * all, 0f);
+
+        for (int key = 0; key < keys; key += BLOCK) {
+            int n = Math.min(BLOCK, keys - key);
+            kHead.rows(kRows, key, n);
+            vHead.turnedRows(vRows, key, n);
+            for (int p = 0; p < panels; p++) {
+                int wide = Math.min(COLUMNS, count - p * COLUMNS);
+                product(kRows, n, width, queries, p * COLUMNS * width, Pack.padded(wide), wide, scores, 0, false);
+                for (int c = 0; c < wide; c += LANES) {
+                    softmax(scores, c, n, (float) s.scale(), statistics, p * COLUMNS + c, all, sums, p * each + c, width);
+                }
+                product(vRows, width, n, scores, 0, COLUMNS, wide, sums, p * each, true);
+            }
+        }
+
+        var yHead = Head.of(y, s, s.length(), item);
+        for (int p = 0; p < panels; p++) {
+            int wide = Math.min(COLUMNS, count - p * COLUMNS);
+            for (int c = 0; c < wide; c += LANES) {
+                var sum = FloatVector.fromArray(SPECIES, statistics, all + p * COLUMNS + c);
+                // Without keys there is nothing to attend to, and the answer is 0.
+                scale(sums, p * each + c, width, FloatVector.broadcast(SPECIES, 1f).div(sum.blend(1f, sum.eq(0f))));
+            }
+            yHead.store(sums, p * each, first + p * COLUMNS, wide);
+        }
+        for (int i = 0; i < count; i++) {
+            float lse = statistics[i] + (float) Math.log(statistics[all + i]);
+            logsumexp.setAtIndex(FLOAT, item * s.length() + first + i, lse);
+        }
+    }
+
+    /// Turns a vector of columns of scores to exp(scale · score − maximum), and what was summed up before to the new maximum.
+    private static void softmax(
+            float[] scores, int c, int keys, float scale, float[] statistics, int at, int denominators, float[] sums, int s0, int width) {
+        var before = FloatVector.fromArray(SPECIES, statistics, at);
+        // Two maxima: one would wait for itself in every step.
+        var max = before;
+        var other = before;
+        int key = 0;
+        for (; key + 2 <= keys; key += 2) {
+            max = max.max(FloatVector.fromArray(SPECIES, scores, key * COLUMNS + c).mul(scale));
+            other = other.max(FloatVector.fromArray(SPECIES, scores, (key + 1) * COLUMNS + c).mul(scale));
+        }
+        if (key < keys) max = max.max(FloatVector.fromArray(SPECIES, scores, key * COLUMNS + c).mul(scale));
+        max = max.max(other);
+        max.intoArray(statistics, at);
+
+        var minus = max.neg();
+        var factor = FloatVector.broadcast(SPECIES, scale);
+        var sum = FloatVector.zero(SPECIES);
+        for (int i = 0; i < keys; i++) {
+            int place = i * COLUMNS + c;
+            var p = VectorMath.exp(FloatVector.fromArray(SPECIES, scores, place).fma(factor, minus));
+            p.intoArray(scores, place);
+            sum = sum.add(p);
+        }
+        var shrink = VectorMath.exp(before.sub(max));
+        FloatVector.fromArray(SPECIES, statistics, denominators + at).fma(shrink, sum).intoArray(statistics, denominators + at);
+        scale(sums, s0, width, shrink);
+    }
+
+    /// Multiplies a vector of columns by a number a column.
+    static void scale(float[] x, int at, int rows, FloatVector factor) {
+        for (int r = 0; r < rows; r++) {
+            int place = at + r * COLUMNS;
+            FloatVector.fromArray(SPECIES, x, place).mul(factor).intoArray(x, place);
+        }
     }
 
     static void backward(
@@ -40,168 +218,11 @@ final class FlashAttention {
             MemorySegment dv,
             MemorySegment dy,
             MemorySegment y,
-            MemorySegment lse,
+            MemorySegment logsumexp,
             MemorySegment q,
             MemorySegment k,
             MemorySegment v,
             AttentionSpec s) {
-        parallel.tasks(s.batch() * s.heads(), task -> {
-            long b = task / s.heads();
-            long h = task % s.heads();
-            new Head(s, b, h).backward(dq, dk, dv, dy, y, lse, q, k, v);
-        });
-    }
-
-    /// One head of one batch entry, copied into padded arrays.
-    private static final class Head {
-        private final AttentionSpec spec;
-        private final long b;
-        private final long h;
-        /// Rows of queries, keys that count, head width; padded keys and width.
-        private final int rows;
-
-        private final int keys;
-        private final int width;
-        private final int keysPadded;
-        private final int widthPadded;
-        private final int block;
-        private final float[][] buffers = BUFFERS.get();
-
-        Head(AttentionSpec spec, long b, long h) {
-            this.spec = spec;
-            this.b = b;
-            this.h = h;
-            rows = Math.toIntExact(spec.length());
-            keys = Math.toIntExact(spec.keysOf(b));
-            width = Math.toIntExact(spec.width());
-            keysPadded = SmallGemm.padded(keys);
-            widthPadded = SmallGemm.padded(width);
-            block = Math.clamp(keysPadded == 0 ? 8 : BLOCK / keysPadded / 8 * 8L, 8, 128);
-        }
-
-        private float[] buffer(int i, long size) {
-            if (buffers[i].length < size) buffers[i] = new float[Math.toIntExact(size)];
-            return buffers[i];
-        }
-
-        private long offset(long tokens, long token) {
-            return 4 * (((b * tokens + token) * spec.heads() + h) * width);
-        }
-
-        /// Tokens `from … from+n-1` as rows of `widthPadded`, times `scale`; the padding is zero.
-        private float[] rowsOf(int buffer, MemorySegment x, long tokens, int from, int n, float scale) {
-            var to = buffer(buffer, (long) n * widthPadded);
-            for (int r = 0; r < n; r++) {
-                int at = r * widthPadded;
-                MemorySegment.copy(x, FLOAT, offset(tokens, from + r), to, at, width);
-                for (int d = width; d < widthPadded; d++) to[at + d] = 0;
-                if (scale != 1) for (int d = 0; d < width; d++) to[at + d] *= scale;
-            }
-            return to;
-        }
-
-        /// The keys (or values) as columns: `[width, keysPadded]`, the padding zero.
-        private float[] columnsOf(int buffer, float[] rowwise) {
-            var to = buffer(buffer, (long) width * keysPadded);
-            for (int d = 0; d < width; d++) {
-                for (int j = 0; j < keys; j++) to[d * keysPadded + j] = rowwise[j * widthPadded + d];
-                for (int j = keys; j < keysPadded; j++) to[d * keysPadded + j] = 0;
-            }
-            return to;
-        }
-
-        private void put(float[] from, MemorySegment x, long tokens, int first, int n) {
-            for (int r = 0; r < n; r++) MemorySegment.copy(from, r * widthPadded, x, FLOAT, offset(tokens, first + r), width);
-        }
-
-        private long lseOffset(int row) {
-            return 4 * ((b * spec.heads() + h) * spec.length() + row);
-        }
-
-        void forward(MemorySegment y, MemorySegment lse, MemorySegment q, MemorySegment k, MemorySegment v) {
-            var columns = columnsOf(1, rowsOf(0, k, spec.keys(), 0, keys, 1));
-            var values = rowsOf(0, v, spec.keys(), 0, keys, 1);
-            var scores = buffer(2, (long) block * keysPadded);
-            var out = buffer(3, (long) block * widthPadded);
-            for (int i = 0; i < rows; i += block) {
-                int n = Math.min(block, rows - i);
-                var queries = rowsOf(4, q, spec.length(), i, n, (float) spec.scale());
-                SmallGemm.multiply(scores, 0, keysPadded, queries, 0, widthPadded, 1, columns, 0, keysPadded, n, keysPadded, width, false);
-                for (int r = 0; r < n; r++) lse.set(FLOAT, lseOffset(i + r), softmax(scores, r * keysPadded));
-                SmallGemm.multiply(out, 0, widthPadded, scores, 0, keysPadded, 1, values, 0, widthPadded, n, widthPadded, keys, false);
-                put(out, y, spec.length(), i, n);
-            }
-        }
-
-        /// Turns a row of scores into weights; returns the logarithm of the sum of their exponentials.
-        private float softmax(float[] x, int from) {
-            if (keys == 0) return Float.NEGATIVE_INFINITY;
-            float max = Float.NEGATIVE_INFINITY;
-            for (int j = 0; j < keys; j++) max = Math.max(max, x[from + j]);
-            exponentials(x, from, max);
-            var sums = FloatVector.zero(VectorMath.SPECIES);
-            for (int j = 0; j < keysPadded; j += LANES) sums = sums.add(FloatVector.fromArray(VectorMath.SPECIES, x, from + j));
-            float sum = VectorMath.sum(sums);
-            float inverse = 1 / sum;
-            for (int j = 0; j < keysPadded; j += LANES) FloatVector.fromArray(VectorMath.SPECIES, x, from + j).mul(inverse).intoArray(x, from + j);
-            return max + (float) Math.log(sum);
-        }
-
-        /// x = exp(x − shift); zeros beyond the keys that count.
-        private void exponentials(float[] x, int from, float shift) {
-            for (int j = 0; j < keysPadded; j += LANES) {
-                VectorMath.exp(FloatVector.fromArray(VectorMath.SPECIES, x, from + j).sub(shift)).intoArray(x, from + j);
-            }
-            for (int j = keys; j < keysPadded; j++) x[from + j] = 0;
-        }
-
-        void backward(
-                MemorySegment dq,
-                MemorySegment dk,
-                MemorySegment dv,
-                MemorySegment dy,
-                MemorySegment y,
-                MemorySegment lse,
-                MemorySegment q,
-                MemorySegment k,
-                MemorySegment v) {
-            int all = Math.toIntExact(spec.keys());
-            var keysByRow = rowsOf(0, k, spec.keys(), 0, keys, 1);
-            var keysByColumn = columnsOf(1, keysByRow);
-            var valuesByColumn = columnsOf(5, rowsOf(6, v, spec.keys(), 0, keys, 1));
-            var toKeys = buffer(7, (long) all * widthPadded);
-            var toValues = buffer(8, (long) all * widthPadded);
-            java.util.Arrays.fill(toKeys, 0, all * widthPadded, 0);
-            java.util.Arrays.fill(toValues, 0, all * widthPadded, 0);
-            var p = buffer(2, (long) block * keysPadded);
-            var ds = buffer(9, (long) block * keysPadded);
-            var out = buffer(3, (long) block * widthPadded);
-            float scale = (float) spec.scale();
-            for (int i = 0; i < rows; i += block) {
-                int n = Math.min(block, rows - i);
-                var queries = rowsOf(4, q, spec.length(), i, n, scale);
-                var upstream = rowsOf(10, dy, spec.length(), i, n, 1);
-                var result = rowsOf(11, y, spec.length(), i, n, 1);
-                SmallGemm.multiply(p, 0, keysPadded, queries, 0, widthPadded, 1, keysByColumn, 0, keysPadded, n, keysPadded, width, false);
-                SmallGemm.multiply(ds, 0, keysPadded, upstream, 0, widthPadded, 1, valuesByColumn, 0, keysPadded, n, keysPadded, width, false);
-                for (int r = 0; r < n; r++) {
-                    if (keys > 0) exponentials(p, r * keysPadded, lse.get(FLOAT, lseOffset(i + r)));
-                    float delta = 0;
-                    for (int d = 0; d < width; d++) delta += upstream[r * widthPadded + d] * result[r * widthPadded + d];
-                    for (int j = r * keysPadded; j < (r + 1) * keysPadded; j += LANES) {
-                        var weight = FloatVector.fromArray(VectorMath.SPECIES, p, j);
-                        FloatVector.fromArray(VectorMath.SPECIES, ds, j).sub(delta).mul(weight).intoArray(ds, j);
-                    }
-                }
-                SmallGemm.multiply(toValues, 0, widthPadded, p, 0, 1, keysPadded, upstream, 0, widthPadded, keys, widthPadded, n, true);
-                // The queries carry the scale already, so it is in dk; dq takes it here.
-                SmallGemm.multiply(toKeys, 0, widthPadded, ds, 0, 1, keysPadded, queries, 0, widthPadded, keys, widthPadded, n, true);
-                SmallGemm.multiply(out, 0, widthPadded, ds, 0, keysPadded, 1, keysByRow, 0, widthPadded, n, widthPadded, keys, false);
-                for (int d = 0; d < n * widthPadded; d++) out[d] *= scale;
-                put(out, dq, spec.length(), i, n);
-            }
-            put(toKeys, dk, spec.keys(), 0, all);
-            put(toValues, dv, spec.keys(), 0, all);
-        }
+        new FlashAttentionBackward(dy, y, logsumexp, q, k, v, s).run(parallel, dq, dk, dv);
     }
 }

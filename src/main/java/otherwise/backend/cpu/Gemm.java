@@ -137,7 +137,7 @@ final class Gemm {
         private void block(float[] packed, long first, int count, long i, int rows, int from, int to) {
             int depth = (int) k;
             var scratch = Scratch.mine();
-            var panel = scratch.floats(Use.PANEL_A, (rows + ROWS - 1L) / ROWS * ROWS * Math.min(DEPTH, depth));
+            var panel = scratch.floats(Use.LEFT, (rows + ROWS - 1L) / ROWS * ROWS * Math.min(DEPTH, depth));
             var tile = scratch.floats(Use.TILE, (long) ROWS * COLUMNS);
             int kb = 0;
             do {

@@ -7,16 +7,27 @@ import java.util.Map;
 final class Scratch {
     /// What a buffer is for. Two uses that overlap in time on one thread need two names.
     enum Use {
-        /// An operand that all tasks of a call read: filled by the calling thread, or by tasks before those that read it.
+        /// What all tasks of a call read: the calling thread asks for it, tasks before those that read it may fill it.
         SHARED,
-        /// More of the same.
-        SHARED_2,
-        PANEL_A,
-        PANEL_B,
+        /// Packed left-hand sides.
+        LEFT,
+        LEFT_2,
+        LEFT_3,
+        LEFT_4,
+        /// Packed right-hand sides.
+        RIGHT,
+        RIGHT_2,
+        /// Results of one call of the kernel, or a few.
         TILE,
+        TILE_2,
+        /// Results that grow from call to call.
+        SUMS,
+        SUMS_2,
+        /// A few numbers a row or column.
+        STATISTICS,
+        /// What is about to be turned from rows to columns, or was.
         ROWS,
-        SLAB,
-        SUMS
+        SLAB
     }
 
     private static final ThreadLocal<Scratch> OF_THREAD = ThreadLocal.withInitial(Scratch::new);
