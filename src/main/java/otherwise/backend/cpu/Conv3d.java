@@ -57,7 +57,8 @@ final class Conv3d {
             for (int ph = 0; ph < s.strideH(); ph++) {
                 for (int pw = 0; pw < s.strideW(); pw++) {
                     var axes = List.of(
-                            Axis.of(s.t(), s.kernelT(), s.strideT(), s.frontT(), pt), Axis.of(s.h(), s.kernelH(), s.strideH(), s.frontH(), ph),
+                            Axis.of(s.t(), s.kernelT(), s.strideT(), s.frontT(), pt),
+                            Axis.of(s.h(), s.kernelH(), s.strideH(), s.frontH(), ph),
                             Axis.of(s.w(), s.kernelW(), s.strideW(), s.frontW(), pw));
                     if (axes.stream().anyMatch(a -> a.count == 0)) continue;
                     if (axes.stream().anyMatch(a -> a.taps == 0)) {
@@ -108,7 +109,8 @@ final class Conv3d {
                 for (int i = t.taps - 1; i >= 0; i--) {
                     for (int j = h.taps - 1; j >= 0; j--) {
                         for (int k = w.taps - 1; k >= 0; k--, at += ROWS) {
-                            long dt = row.t + (long) i * s.strideT(), dh = row.h + (long) j * s.strideH(), dw = row.w + (long) k * s.strideW();
+                            long dt = row.t + (long) i * s.strideT(), dh = row.h + (long) j * s.strideH(),
+                                    dw = row.w + (long) k * s.strideW();
                             packed[at] = weight.getAtIndex(FLOAT, of + (dt * s.kernelH() + dh) * s.kernelW() + dw);
                         }
                     }
@@ -208,7 +210,8 @@ final class Conv3d {
                         for (int r = 0; r < rows; r += ROWS) {
                             int high = Math.min(ROWS, rows - r);
                             GemmKernel.tile(
-                                    high, wide, kn, packed, r * taps + k * ROWS, input, slab.start(i) + p, distances, k, sums, r * room + p, room,
+                                    high, wide, kn, packed, r * taps + k * ROWS, input, slab.start(i) + p, distances, k, sums, r * room + p,
+                                    room,
                                     k > 0);
                         }
                     }

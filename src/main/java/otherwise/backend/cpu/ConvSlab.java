@@ -58,7 +58,8 @@ record ConvSlab(
             for (long nh = 1; nh <= outH; nh = Math.max(nh + 1, nh * 5 / 4)) {
                 int bh = (int) ((outH + nh - 1) / nh);
                 var c = new ConvSlab(
-                        x, channels, t, h, w, frontT, frontH, frontW, kernelT, kernelH, kernelW, strideT, strideH, strideW, outT, outH, outW, bt, bh);
+                        x, channels, t, h, w, frontT, frontH, frontW, kernelT, kernelH, kernelW, strideT, strideH, strideW, outT, outH,
+                        outW, bt, bh);
                 double read = (double) c.slices() / bt * c.rows() / bh;
                 double over = Math.max(1, (double) c.size() / ROOM);
                 double small = Math.max(1, WORK / (work * bt * bh * outW));
@@ -132,7 +133,8 @@ record ConvSlab(
 
     /// How far from its output position a tap reads.
     int distance(int channel, int dt, int dh, int dw) {
-        return channel * channel() + dt * slice() + (dh % strideH * phasesW() + dw % strideW) * plane() + dh / strideH * pitch() + dw / strideW;
+        return channel * channel() + dt * slice() + (dh % strideH * phasesW() + dw % strideW) * plane() + dh / strideH * pitch()
+                + dw / strideW;
     }
 
     /// One distance a tap, channel by channel: the order of the weights.

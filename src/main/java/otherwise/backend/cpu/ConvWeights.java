@@ -150,7 +150,8 @@ final class ConvWeights {
                         int wide = Math.min(COLUMNS, all - c);
                         for (int r = 0; r < rows; r += ROWS) {
                             GemmKernel.tile(
-                                    ROWS, wide, depth, left, r * n + p * ROWS, x, at + c, positions, p, sums, r * width + columns[i] + c, width, true);
+                                    ROWS, wide, depth, left, r * n + p * ROWS, x, at + c, positions, p, sums, r * width + columns[i] + c,
+                                    width, true);
                         }
                     }
                 }

@@ -89,7 +89,8 @@ final class FlashAttention {
         for (int r = 0; r < rows; r += ROWS) {
             for (int i = 0; i < k; i += Pack.DEPTH) {
                 GemmKernel.tile(
-                        Math.min(ROWS, rows - r), wide, Math.min(Pack.DEPTH, k - i), left, r * k + i * ROWS, right, at + i * width, starts, 0,
+                        Math.min(ROWS, rows - r), wide, Math.min(Pack.DEPTH, k - i), left, r * k + i * ROWS, right, at + i * width, starts,
+                        0,
                         c, c0 + r * COLUMNS, COLUMNS, add || i > 0);
             }
         }
@@ -101,7 +102,8 @@ final class FlashAttention {
     }
 
     static void forward(
-            Parallel parallel, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v, AttentionSpec s) {
+            Parallel parallel, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v,
+            AttentionSpec s) {
         if (s.batch() * s.heads() * s.length() == 0) return;
         int group = group(s.batch() * s.heads(), s.length());
         long groups = (s.length() + group - 1) / group;

@@ -38,7 +38,8 @@ final class FlashAttentionBackward {
     private final float scale;
 
     FlashAttentionBackward(
-            MemorySegment dy, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v, AttentionSpec s) {
+            MemorySegment dy, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v,
+            AttentionSpec s) {
         this.dy = dy;
         this.y = y;
         this.logsumexp = logsumexp;

@@ -69,7 +69,8 @@ final class Pack {
     /// `to[at + i·width + r]` = rows[from + r·stride + i] for r < n ≤ 8, zeros for n ≤ r < room, for all i < k.
     static void turn(float[] to, int at, int width, float[] rows, int from, int stride, int n, int k, int room) {
         if (n == ROWS) {
-            int r1 = from + stride, r2 = r1 + stride, r3 = r2 + stride, r4 = r3 + stride, r5 = r4 + stride, r6 = r5 + stride, r7 = r6 + stride;
+            int r1 = from + stride, r2 = r1 + stride, r3 = r2 + stride, r4 = r3 + stride, r5 = r4 + stride, r6 = r5 + stride,
+                    r7 = r6 + stride;
             for (int i = 0; i < k; i++) {
                 int d = at + i * width;
                 to[d] = rows[from + i];
