@@ -60,16 +60,21 @@ public record Scene(
 
     /// Writes the clip as bytes `[T, H, W, 3]` into `dst` from `offset` on.
     public void renderInto(byte[] dst, int offset) {
+        renderInto(dst, offset, 0, frames, 1);
+    }
+
+    /// Writes frames `from`, `from + stride`, … as bytes `[count, H, W, 3]`.
+    private void renderInto(byte[] dst, int offset, int from, int count, int stride) {
         float[] still = new float[height * width * 3];
         background.paint(still, height, width);
         byte[] behind = new byte[still.length];
         for (int i = 0; i < still.length; i++) behind[i] = quantised(still[i]);
 
         float[] ink = {(float) (255 * color.r()), (float) (255 * color.g()), (float) (255 * color.b())};
-        for (int t = 0; t < frames; t++) {
-            int start = offset + t * behind.length;
+        for (int k = 0; k < count; k++) {
+            int start = offset + k * behind.length;
             System.arraycopy(behind, 0, dst, start, behind.length);
-            cover(t, (pixel, share) -> {
+            cover(from + k * stride, (pixel, share) -> {
                 for (int c = 0; c < 3; c++) {
                     float below = still[pixel * 3 + c];
                     dst[start + pixel * 3 + c] = quantised(below + (ink[c] - below) * share);
@@ -81,9 +86,14 @@ public record Scene(
     /// Writes the clip as networks read it, `[3, T, H, W]` in `[-1, 1]`, into `dst` from `offset` on. The values are those of the 8-bit
     /// clip, so that nothing learns from what a file could not hold.
     public void renderInto(float[] dst, int offset) {
-        byte[] rgb = new byte[frames * height * width * 3];
-        renderInto(rgb, 0);
-        int plane = frames * height * width;
+        renderInto(dst, offset, 0, frames, 1);
+    }
+
+    /// Writes frames `from`, `from + stride`, … alone, `[3, count, H, W]`: a training that looks at few frames need not draw them all.
+    public void renderInto(float[] dst, int offset, int from, int count, int stride) {
+        byte[] rgb = new byte[count * height * width * 3];
+        renderInto(rgb, 0, from, count, stride);
+        int plane = count * height * width;
         for (int i = 0, at = 0; i < plane; i++) {
             dst[offset + i] = UNIT[rgb[at++] & 255];
             dst[offset + plane + i] = UNIT[rgb[at++] & 255];

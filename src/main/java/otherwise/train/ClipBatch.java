@@ -26,17 +26,8 @@ final class ClipBatch {
     static ClipBatch of(Scene[] scenes, int[] starts, int frames, int stride) {
         var first = scenes[0];
         var clips = new ClipBatch(scenes.length, frames, first.height(), first.width());
-        int area = first.height() * first.width();
-        var whole = new float[3 * first.frames() * area];
-        for (int b = 0; b < scenes.length; b++) {
-            scenes[b].renderInto(whole, 0);
-            for (int c = 0; c < 3; c++) {
-                for (int k = 0; k < frames; k++) {
-                    int from = (c * first.frames() + starts[b] + k * stride) * area;
-                    System.arraycopy(whole, from, clips.pixels, ((b * 3 + c) * frames + k) * area, area);
-                }
-            }
-        }
+        int each = clips.pixels.length / clips.batch;
+        for (int b = 0; b < scenes.length; b++) scenes[b].renderInto(clips.pixels, b * each, starts[b], frames, stride);
         return clips;
     }
 

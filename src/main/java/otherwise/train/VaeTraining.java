@@ -28,16 +28,17 @@ public record VaeTraining(
     private static final float EXTRA = 2;
     private static final int HELD_OUT = 32;
 
-    /// What a step looks at: `clips` squares of `size` pixels and `frames` frames. All cost about the same.
+    /// What a step looks at: `clips` squares of `size` pixels and `frames` frames. Many at a time: a step that sees few scenes sees few
+    /// colours, and the network forgets the others.
     private record Lesson(int clips, int frames, int size) {}
 
     private Lesson lesson(double progress) {
         int half = preset.height() / 2;
-        if (fresh && progress < 0.15) return new Lesson(32 * batch, 1, half);
-        if (fresh && progress < 0.35) return new Lesson(12 * batch, 5, half);
-        if (progress < (fresh ? 0.55 : 0.3)) return new Lesson(6 * batch, 9, half);
-        if (progress < 0.8) return new Lesson(4 * batch, preset.frames(), half);
-        return new Lesson(batch, preset.frames(), preset.height());
+        if (fresh && progress < 0.35) return new Lesson(64 * batch, 1, half);
+        if (fresh && progress < 0.5) return new Lesson(16 * batch, 5, half);
+        if (progress < (fresh ? 0.7 : 0.3)) return new Lesson(8 * batch, 9, half);
+        if (progress < 0.85) return new Lesson(6 * batch, preset.frames(), half);
+        return new Lesson(2 * batch, preset.frames(), preset.height());
     }
 
     @Override
@@ -52,7 +53,7 @@ public record VaeTraining(
         var lefts = new int[clips];
         var u = random.uniform(3 * clips);
         for (int b = 0; b < clips; b++) {
-            scenes[b] = data.scene(seed, data.index(Split.TRAIN, step * 32L * batch + b));
+            scenes[b] = data.scene(seed, data.index(Split.TRAIN, step * 64L * batch + b));
             starts[b] = (int) (u[b] * (preset.frames() - lesson.frames + 1));
             tops[b] = (int) (u[clips + b] * (preset.height() - lesson.size + 1));
             lefts[b] = (int) (u[2 * clips + b] * (preset.width() - lesson.size + 1));
