@@ -10,7 +10,8 @@ import java.awt.image.BufferedImage;
 /// Short texts in pictures. Where the machine has no fonts at all, as bare containers do, pictures come without words instead of not at all.
 final class Caption {
 
-    private static final boolean FONTS = fonts();
+    /// Whether there is anything to write with.
+    static final boolean FONTS = fonts();
 
     private Caption() {}
 

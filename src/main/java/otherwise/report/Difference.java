@@ -25,6 +25,13 @@ record Difference(int frames, int height, int width, double fps, byte[] amounts)
         return new Difference(a.frames(), a.height(), a.width(), a.fps(), amounts);
     }
 
+    /// The largest of all.
+    int most() {
+        int most = 0;
+        for (byte amount : amounts) most = Math.max(most, amount & 255);
+        return most;
+    }
+
     /// The mean of every frame, `[T]`.
     double[] perFrame() {
         var means = new double[frames];

@@ -98,22 +98,26 @@ final class Html {
     static String timings(Map<String, Double> timings) {
         if (timings.isEmpty()) return "<p class=\"none\">No times were recorded.</p>";
         double total = timings.values().stream().mapToDouble(Double::doubleValue).sum();
+        // One number of decimals for all, so that the points stand below each other.
+        var format = total < 100 ? "%.2f" : "%.1f";
         var out = new StringBuilder(
                 "<table class=\"times\"><thead><tr><th scope=\"col\">part</th><th scope=\"col\" class=\"num\">seconds</th>"
                         + "<th scope=\"col\" class=\"num\">share</th><td></td></tr></thead><tbody>\n");
         timings.forEach((part, seconds) -> {
             double share = total > 0 ? 100 * seconds / total : 0;
+            out.append("<tr><th scope=\"row\">").append(escaped(part)).append("</th>");
             out.append(String.format(
                     Locale.ROOT,
-                    "<tr><th scope=\"row\">%s</th><td class=\"num\">%s</td><td class=\"num\">%.0f %%</td>"
-                            + "<td class=\"share\"><i style=\"width:%.2f%%\"></i></td></tr>\n",
-                    escaped(part),
-                    seconds(seconds),
+                    "<td class=\"num\">" + format
+                            + "</td><td class=\"num\">%.0f %%</td><td class=\"share\"><i style=\"width:%.2f%%\"></i></td></tr>\n",
+                    seconds,
                     share,
                     share));
         });
-        return out.append("</tbody><tfoot><tr><th scope=\"row\">all</th><td class=\"num\">%s</td><td></td><td></td></tr></tfoot></table>"
-                .formatted(seconds(total)))
+        return out.append(String.format(
+                Locale.ROOT,
+                "</tbody><tfoot><tr><th scope=\"row\">all</th><td class=\"num\">" + format + "</td><td></td><td></td></tr></tfoot></table>",
+                total))
                 .toString();
     }
 
@@ -122,10 +126,6 @@ final class Html {
         pairs.forEach(
                 (name, value) -> out.append("<tr><th scope=\"row\">%s</th><td>%s</td></tr>\n".formatted(escaped(name), escaped(value))));
         return out.append("</tbody></table>").toString();
-    }
-
-    private static String seconds(double seconds) {
-        return String.format(Locale.ROOT, seconds < 10 ? "%.2f" : "%.1f", seconds);
     }
 
     /// Three significant digits and no more decimals than that takes; `∞` for the PSNR of equal clips, `–` for what could not be measured.

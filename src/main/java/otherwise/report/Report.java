@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import otherwise.io.AtomicFile;
 import otherwise.io.Video;
 import otherwise.io.VideoFile;
@@ -32,6 +33,9 @@ public final class Report {
     private static final long MOST_PIXELS = 12_000_000;
 
     private static final Pattern SLOT = Pattern.compile("\\{\\{([a-z-]+)}}");
+    /// One script for the browser, in this order: each may use what stands in those before it.
+    private static final List<String> SCRIPTS = List.of("player.js", "change.js", "curves.js", "begin.js");
+
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private Report() {}
@@ -54,7 +58,7 @@ public final class Report {
 
     /// The page.
     public static String html(ReportData data) {
-        var script = resource("report.js");
+        var script = SCRIPTS.stream().map(Report::resource).collect(Collectors.joining("\n"));
         var verdict = data.verdict();
         var parts = new LinkedHashMap<String, String>();
         parts.put("script-hash", "sha256-" + sha256(script));
@@ -101,6 +105,7 @@ public final class Report {
         page.put("counterfactual", Sheets.of(counterfactual).pngs());
         page.put("heat", HeatScale.STOPS);
         page.put("change", change(difference));
+        page.put("source", data.classes().get(data.source()));
         page.put("target", data.classes().get(data.target()));
         page.put("kept", data.kept());
         page.put("log", log(data.iterations()));
@@ -119,6 +124,7 @@ public final class Report {
 
     private static Map<String, Object> change(Difference difference) {
         var change = new LinkedHashMap<String, Object>();
+        change.put("most", difference.most());
         change.put("perFrame", difference.perFrame());
         change.put("height", difference.height());
         change.put("width", difference.width());
@@ -132,7 +138,8 @@ public final class Report {
         var log = new LinkedHashMap<String, Object>();
         log.put("stage", iterations.stream().map(Iteration::stage).toList());
         log.put("n", iterations.stream().map(Iteration::n).toList());
-        log.put("probability", column(iterations, Iteration::targetProbability));
+        log.put("target", column(iterations, Iteration::targetProbability));
+        log.put("source", column(iterations, Iteration::sourceProbability));
         log.put("seconds", column(iterations, Iteration::seconds));
         log.put("losses", columns(iterations, Iteration::losses));
         log.put("figures", columns(iterations, Iteration::figures));

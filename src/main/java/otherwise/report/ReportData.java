@@ -19,7 +19,8 @@ import otherwise.io.Video;
 /// @param source index of the class that the classifier gives the original
 /// @param target index of the class that was asked for
 /// @param iterations the log, oldest first; may be empty
-/// @param kept index into `iterations` of the one that the counterfactual is from, or -1 if that is not known
+/// @param kept index into `iterations` of the one whose clip the counterfactual is, their number for the clip after the last one, or -1 if
+///     that is not known
 /// @param options every option of the run and its value
 /// @param provenance what else the result depends on: seed, hashes of weights and inputs, versions, device
 /// @param command the command line that makes this result again
@@ -47,11 +48,17 @@ public record ReportData(
     ///
     /// @param stage which part of the method: `inversion`, `counterfactual` …
     /// @param n sampling steps of the generator in this iteration
-    /// @param targetProbability what the classifier gives the target, or NaN where it was not asked
-    /// @param losses each part of the loss by name
+    /// @param targetProbability what the classifier gives the target, or NaN where it was not asked; `sourceProbability` likewise
+    /// @param losses each part of the loss that counts in this iteration, by name
     /// @param figures what else was logged by name, say the latent's norm
     public record Iteration(
-            String stage, int n, double targetProbability, Map<String, Double> losses, Map<String, Double> figures, double seconds) {
+            String stage,
+            int n,
+            double targetProbability,
+            double sourceProbability,
+            Map<String, Double> losses,
+            Map<String, Double> figures,
+            double seconds) {
 
         public Iteration {
             losses = inOrder(losses);
@@ -73,7 +80,7 @@ public record ReportData(
         if (Math.min(source, target) < 0 || Math.max(source, target) >= classes.size()) {
             throw new IllegalArgumentException("source %d, target %d: there are %d classes".formatted(source, target, classes.size()));
         }
-        if (kept < -1 || kept >= iterations.size()) {
+        if (kept < -1 || kept > iterations.size()) {
             throw new IllegalArgumentException("kept iteration %d of %d".formatted(kept, iterations.size()));
         }
         classes = List.copyOf(classes);

@@ -60,7 +60,7 @@ public final class SideBySide {
         int height = even(CAPTION + panelHeight + GUTTER);
 
         var captions = captions(panels, width, height, panelWidth);
-        var rgb = new byte[first.frames() * height * width * 3];
+        var rgb = new byte[Math.multiplyExact(first.frames(), height * width * 3)];
         for (int t = 0, at = 0; t < first.frames(); t++, at += captions.length) {
             System.arraycopy(captions, 0, rgb, at, captions.length);
             for (int p = 0; p < panels.size(); p++) {

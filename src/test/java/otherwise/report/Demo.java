@@ -51,7 +51,7 @@ final class Demo {
         for (int k = 0; k < 40; k++) {
             wobble = 3.9 * wobble * (1 - wobble);
             log.add(new ReportData.Iteration(
-                    "inversion", 1, Double.NaN, Map.of("L1", 0.4 * Math.exp(-k / 9.0) + 0.03 + 0.004 * wobble),
+                    "inversion", 1, Double.NaN, Double.NaN, Map.of("L1", 0.4 * Math.exp(-k / 9.0) + 0.03 + 0.004 * wobble),
                     Map.of("‖z‖/√d", 1 + 0.0004 * k), 0.08));
         }
         for (int k = 0; k < 70; k++) {
@@ -61,7 +61,8 @@ final class Demo {
             var losses = new LinkedHashMap<String, Double>();
             losses.put("cross-entropy", -Math.log(p));
             losses.put("style", 0.02 + 0.05 * wobble * Math.exp(-k / 30.0));
-            log.add(new ReportData.Iteration("counterfactual", n, p, losses, Map.of("‖z‖/√d", 1.016 + 0.0009 * k), 0.1 + 0.05 * n));
+            log.add(new ReportData.Iteration("counterfactual", n, p, 0.97 * (1 - p), losses, Map.of("‖z‖/√d", 1.016 + 0.0009 * k),
+                    0.1 + 0.05 * n));
         }
         return log;
     }

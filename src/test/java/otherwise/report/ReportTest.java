@@ -31,7 +31,7 @@ class ReportTest {
     void noStringFromOutsideBecomesMarkup() {
         var demo = Demo.data(Preset.mini(), 3);
         var classes = List.of(ATTACK + 0, ATTACK + 1, ATTACK + 2, ATTACK + 3);
-        var iteration = new ReportData.Iteration(ATTACK, 1, 0.5, Map.of(ATTACK, 1.0), Map.of(ATTACK, 2.0), 1);
+        var iteration = new ReportData.Iteration(ATTACK, 1, 0.5, 0.4, Map.of(ATTACK, 1.0), Map.of(ATTACK, 2.0), 1);
         var data = new ReportData(
                 ATTACK, ATTACK, demo.original(), demo.counterfactual(), classes, demo.before(), demo.after(), 0, 2, List.of(iteration), 0,
                 Map.of(ATTACK, ATTACK), Map.of(ATTACK, ATTACK), ATTACK, Map.of(ATTACK, 1.0), Map.of(ATTACK, 1.0));
