@@ -47,7 +47,7 @@ class WanVaeTest {
         }
     }
 
-    private static long latentFrames(int frames, WanVae vae) {
+    private static int latentFrames(int frames, WanVae vae) {
         return 1 + (frames - 1) / 4 * 4 / vae.config().temporalStride();
     }
 
