@@ -2,6 +2,7 @@ package otherwise.cli;
 
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +58,7 @@ public final class Verify implements Callable<Integer> {
                     var verification = Verification.of(file, backend);
                     verification.print(out, summary);
                     if (!verification.ok()) wrong.add(file.getFileName().toString());
-                } catch (IOException | IllegalArgumentException e) {
+                } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
                     // One bad file does not keep the others from being checked.
                     unreadable.add(file.toString());
                     complain(file, e);

@@ -33,7 +33,7 @@ final class ClipVisionCheck implements Check {
     private static void encode(Golden golden, Comparison comparison, String name, String path) {
         var out = name + "/" + path;
         if (!comparison.expects("out/" + out)) return;
-        var parameters = golden.parameters();
+        var parameters = golden.parametersFor("grad/" + out + "/weights/");
         var clip = ClipVision.load(parameters.weights(), Configs.clip(golden.config()));
         var x = golden.in(name + "/x").variable();
         try (var _ = comparison.mids("mid/" + name + "/")) {

@@ -172,6 +172,11 @@ public final class Golden implements AutoCloseable {
         return parameters("", true);
     }
 
+    /// The weights, as variables if the file stores anything under `gradients`, else frozen: what is not compared need not be computed.
+    public Parameters parametersFor(String gradients) {
+        return parameters("", file.names().stream().anyMatch(name -> name.startsWith(gradients)));
+    }
+
     /// The weights of one of several networks as variables.
     public Parameters parameters(String net) {
         return parameters(net + "/", true);

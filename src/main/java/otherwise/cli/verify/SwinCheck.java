@@ -23,7 +23,7 @@ final class SwinCheck implements Check {
     }
 
     private static void run(Golden golden, Comparison comparison, String name) {
-        var parameters = golden.parameters();
+        var parameters = golden.parametersFor("grad/" + name + "/weights/");
         var swin = VideoSwin.load(parameters.weights(), Configs.swin(golden.config()));
         var x = golden.in(name + "/x").variable();
         try (var _ = comparison.mids("mid/" + name + "/")) {
