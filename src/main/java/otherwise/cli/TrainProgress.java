@@ -11,6 +11,7 @@ import otherwise.train.TrainingListener;
 final class TrainProgress implements TrainingListener, AutoCloseable {
     private static final long LINE_EVERY = 100;
 
+    @SuppressWarnings("SystemConsoleNull") // from JDK 25 on it is null again where there is no terminal
     private final boolean terminal = System.console() != null && System.console().isTerminal();
     private final long from;
     private ProgressBar bar;

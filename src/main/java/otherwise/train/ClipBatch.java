@@ -4,9 +4,7 @@ import otherwise.backend.Backend;
 import otherwise.data.Scene;
 import otherwise.tensor.Tensor;
 
-/// Rendered clips side by side on the host, as networks read them.
-///
-/// @param pixels `[B, 3, T, H, W]` in [-1, 1], row-major
+/// Rendered clips side by side on the host, as networks read them: `[B, 3, T, H, W]` in [-1, 1], row-major.
 final class ClipBatch {
     private final int batch;
     private final int frames;
