@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -73,7 +74,7 @@ class PicturesTest {
 
     @Test
     void aSheetHasARowAClipAndFramesFromFirstToLast() throws IOException {
-        var brief = new Video(2, 50, 46, 16, java.util.Arrays.copyOf(DATA.counterfactual().rgb(), 2 * 50 * 46 * 3));
+        var brief = new Video(2, 50, 46, 16, Arrays.copyOf(DATA.counterfactual().rgb(), 2 * 50 * 46 * 3));
         var file = folder.resolve("sheet.png");
         ContactSheet.write(file, List.of(new ContactSheet.Row("", DATA.original()), new ContactSheet.Row("", brief)), 3, 100);
         var sheet = ImageIO.read(file.toFile());

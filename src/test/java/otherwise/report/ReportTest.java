@@ -7,17 +7,21 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import otherwise.data.Preset;
+import otherwise.data.ShapeMoving;
 import otherwise.io.VideoFile;
 
 class ReportTest {
@@ -52,14 +56,14 @@ class ReportTest {
         assertEquals(List.of(), found(html, "(?:src|href)\\s*=\\s*[\"'](?!data:)[^\"']*"));
         assertEquals(List.of(), found(html, "@import[^;]*|\\burl\\([^)]*\\)|\\bfetch\\(|XMLHttpRequest"));
         var script = found(html, "(?s)(?<=<script>).*?(?=</script>)").getFirst();
-        var hash = Base64.getEncoder().encodeToString(MessageDigest.getInstance("SHA-256").digest(script.getBytes("UTF-8")));
+        var hash = Base64.getEncoder().encodeToString(MessageDigest.getInstance("SHA-256").digest(script.getBytes(StandardCharsets.UTF_8)));
         assertTrue(html.contains("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-" + hash + "'"));
     }
 
     @Test
     void framesComeBackBitByBit() throws IOException {
         // More frames than a sheet has room for, and an odd number of them.
-        var video = Demo.clip(new otherwise.data.ShapeMoving(new Preset("long", 97, 50, 46, 16, 1, 4, 1)).scene(1, 2));
+        var video = Demo.clip(new ShapeMoving(new Preset("long", 97, 50, 46, 16, 1, 4, 1)).scene(1, 2));
         var sheets = Sheets.of(video);
         assertEquals(81, sheets.rows());
         assertEquals(2, sheets.pngs().size());
@@ -91,10 +95,10 @@ class ReportTest {
     @Test
     void manyClassesAreFoldedButNeverTheTwoInQuestion() {
         var demo = Demo.data(Preset.mini(), 3);
-        var classes = java.util.stream.IntStream.range(0, 400).mapToObj(k -> "class " + k).toList();
+        var classes = IntStream.range(0, 400).mapToObj(k -> "class " + k).toList();
         var before = new double[400];
         var after = new double[400];
-        java.util.Arrays.fill(before, 0.0001);
+        Arrays.fill(before, 0.0001);
         before[7] = 0.96;
         after[8] = 1;
         var data = new ReportData(
