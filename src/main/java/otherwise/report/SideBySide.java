@@ -15,8 +15,8 @@ public final class SideBySide {
     /// How much brighter than they are differences are drawn.
     static final double GAIN = 2;
 
-    private static final Color BACKGROUND = new Color(0x15181d);
-    private static final Color QUIET = new Color(0x98a2b0);
+    private static final Color BACKGROUND = new Color(0x2a2f37);
+    private static final Color QUIET = new Color(0xa9b2be);
     private static final Color LOUD = new Color(0xf4f6f8);
     private static final int GUTTER = 8;
     private static final int CAPTION = 30;
