@@ -23,8 +23,9 @@ final class Configs {
                 config.path("norm_eps").asDouble(1e-5));
     }
 
-    /// @throws IllegalArgumentException if a field is missing, or the activation is not known here
+    /// @throws IllegalArgumentException if a field is missing, or asks for what our encoder has not
     static ClipConfig clip(JsonNode config) {
+        if (config.path("post_norm").asBoolean()) throw new IllegalArgumentException("no CLIP with post_norm is known here");
         return new ClipConfig(
                 config.required("image_size").asInt(),
                 config.required("patch_size").asInt(),

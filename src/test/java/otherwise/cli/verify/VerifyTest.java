@@ -102,6 +102,36 @@ class VerifyTest {
         assertEquals(Otherwise.DONE, Otherwise.run("verify", "--summary", good));
     }
 
+    /// A reference of zeros is compared with the file's noise, not with itself; a larger noise widens the limit of any tensor.
+    @Test
+    void noiseWidensTheLimit() throws IOException {
+        var file = folder.resolve("noisy.safetensors");
+        new SafetensorsWriter()
+                .metadata("kind", "any")
+                .metadata("noise", "{\"grad/zero\": [1e-7, 0.0], \"out/noisy\": [0.01, 2.0]}")
+                .add("grad/zero", "F32", new long[] {2}, new float[] {0, 0})
+                .add("out/noisy", "F32", new long[] {2}, new float[] {2, -1})
+                .add("out/exact", "F32", new long[] {2}, new float[] {2, -1})
+                .write(file);
+        try (var backend = Backends.open("cpu", 1);
+                var golden = Golden.open(file, backend)) {
+            var comparison = new Comparison(golden);
+            comparison.compare("grad/zero", new double[] {9e-7, 0}, 2);
+            comparison.compare("out/noisy", new double[] {2.09, -1}, 2);
+            comparison.compare("out/exact", new double[] {2.0005, -1}, 2);
+            assertEquals(List.of(true, true, false), verdicts(comparison));
+            comparison.compare("grad/zero", new double[] {0, 2e-6}, 2);
+            comparison.compare("out/noisy", new double[] {2.11, -1}, 2);
+            assertEquals(List.of(false, false, false), verdicts(comparison));
+        }
+    }
+
+    private static List<Boolean> verdicts(Comparison comparison) {
+        return List.of("grad/zero", "out/noisy", "out/exact").stream()
+                .map(name -> comparison.lines().stream().filter(line -> line.name().equals(name)).findFirst().orElseThrow().ok())
+                .toList();
+    }
+
     /// Seed 1, scale 1, offset 0: the first values that the generator's authors wrote down.
     @Test
     void ruleMadeWeights() {
