@@ -1,6 +1,7 @@
 package otherwise.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -90,6 +91,8 @@ final class Train implements Callable<Integer> {
 
         /// Trains, interruptibly, and says whether it came to its end.
         boolean run(Training training, Objective objective, Parameters parameters) throws IOException {
+            // Now, not after hours of training.
+            Files.createDirectories(models);
             System.out.printf(Locale.ROOT, "%,d parameters; state in %s%n", parameters.count(), out);
             var done = new CountDownLatch(1);
             var hook = new Thread(() -> {

@@ -5,7 +5,6 @@ import java.util.Map;
 import otherwise.backend.Backend;
 import otherwise.data.Preset;
 import otherwise.data.Scene;
-import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tensor;
@@ -33,7 +32,8 @@ public final class GeneratorTraining implements Objective {
     ///
     /// @param pool how many clips there are to learn from at the end
     /// @param growth how many of them join a step, after the first few: encoding them takes time
-    public record Settings(int batch, double shift, int pool, double growth, long seed) {}
+    /// @param easy how many of the first clips are simpler than the data set: how things move is learned sooner where all look alike
+    public record Settings(int batch, double shift, int pool, double growth, long easy, long seed) {}
 
     private final Backend backend;
     private final Network network;
@@ -48,9 +48,8 @@ public final class GeneratorTraining implements Objective {
         this.network = network;
         this.judged = judged;
         this.settings = settings;
-        var data = new ShapeMoving(preset);
-        this.pool = new LatentPool(backend, codec, data, settings.seed, Split.TRAIN, settings.pool);
-        this.heldOut = new LatentPool(backend, codec, data, settings.seed, Split.TEST, HELD_OUT);
+        this.pool = new LatentPool(backend, codec, preset, settings.easy, settings.seed, Split.TRAIN, settings.pool);
+        this.heldOut = new LatentPool(backend, codec, preset, 0, settings.seed, Split.TEST, HELD_OUT);
     }
 
     @Override

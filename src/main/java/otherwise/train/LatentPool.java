@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import otherwise.backend.Backend;
+import otherwise.data.Preset;
 import otherwise.data.Scene;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
@@ -19,17 +20,20 @@ final class LatentPool {
 
     private final Backend backend;
     private final LatentCodec codec;
-    private final ShapeMoving data;
+    private final Preset preset;
+    private final long easy;
     private final long seed;
     private final Split split;
     private final float[][] clips;
     private final float[][] told;
     private long[] shape;
 
-    LatentPool(Backend backend, LatentCodec codec, ShapeMoving data, long seed, Split split, int capacity) {
+    /// @param easy how many places it takes to come from clips that all look alike to full variety
+    LatentPool(Backend backend, LatentCodec codec, Preset preset, long easy, long seed, Split split, int capacity) {
         this.backend = backend;
         this.codec = codec;
-        this.data = data;
+        this.preset = preset;
+        this.easy = easy;
         this.seed = seed;
         this.split = split;
         this.clips = new float[capacity][];
@@ -41,6 +45,7 @@ final class LatentPool {
     }
 
     Scene scene(int place) {
+        var data = new ShapeMoving(preset, place >= easy ? 1 : place / (double) easy);
         return data.scene(seed, data.index(split, place));
     }
 
