@@ -21,7 +21,7 @@ import picocli.CommandLine.ScopeType;
         synopsisSubcommandLabel = "VERB",
         mixinStandardHelpOptions = true,
         versionProvider = Otherwise.Version.class,
-        subcommands = {HelpCommand.class, Train.class, Data.class, Verify.class, Devices.class})
+        subcommands = {HelpCommand.class, Train.class, Data.class, Verify.class, EvaluateGenerator.class, Devices.class})
 public final class Otherwise implements Callable<Integer> {
 
     /// The verb did what was asked.

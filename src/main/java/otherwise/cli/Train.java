@@ -26,7 +26,7 @@ import picocli.CommandLine.Option;
         name = "train",
         description = "Train the networks of an explanation on Shape-Moving clips.",
         mixinStandardHelpOptions = true,
-        subcommands = {TrainClassifier.class, TrainVae.class},
+        subcommands = {TrainClassifier.class, TrainVae.class, TrainGenerator.class},
         synopsisSubcommandLabel = "classifier|vae|generator",
         footer = {
             "",

@@ -1,10 +1,8 @@
 package otherwise.explain;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -115,12 +113,7 @@ public record ModelFiles(Path folder, String dtype) {
 
     private static String json(Object value) throws IOException {
         try {
-            JsonNode node = JSON.valueToTree(value);
-            // The official configuration has the three sizes of a patch in one list.
-            if (node instanceof ObjectNode object && object.has("patch_t")) {
-                object.putArray("patch_size").add(object.remove("patch_t")).add(object.remove("patch_h")).add(object.remove("patch_w"));
-            }
-            return JSON.writeValueAsString(node);
+            return JSON.writeValueAsString(value);
         } catch (JsonProcessingException e) {
             throw new IOException("a configuration that cannot be written as JSON: " + value, e);
         }

@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import otherwise.backend.Backend;
@@ -24,6 +26,18 @@ import otherwise.explain.BttfOptions.Start;
 import otherwise.explain.BttfSchedule.Mode;
 
 class BttfTest {
+    // One device for nearly all: giving its memory back takes longer than these runs.
+    private static Backend backend;
+
+    @BeforeAll
+    static void open() {
+        backend = Backends.open("cpu", 1);
+    }
+
+    @AfterAll
+    static void close() {
+        backend.close();
+    }
 
     private static final BttfSchedule SHORT = new BttfSchedule(Mode.BUDGET, 0, 16, 4, 0.9, 2, 3);
 
@@ -44,7 +58,7 @@ class BttfTest {
 
     @Test
     void flipsAndSaysSoOfTheVideoItReturns() throws IOException {
-        try (var backend = Backends.open("cpu", 1)) {
+        try (var _ = backend.scope()) {
             var result = run(backend, plain(), Journal.NONE);
             assertTrue(result.flipped());
             assertTrue(result.before()[0] > 0.9, "the original is of the source class");
@@ -68,7 +82,7 @@ class BttfTest {
                 options(SHORT, true, Start.REVERSE_ODE, Prior.RENORM, Reset.STEPS, Checkpointing.STEPS),
                 options(new BttfSchedule(Mode.STRAIGHT, 0, 6, 4, 0.9, 2, 3), true, Start.RANDOM, Prior.NONE, Reset.NEVER, Checkpointing.NONE));
         for (var options : cases) {
-            try (var backend = Backends.open("cpu", 1)) {
+            try (var _ = backend.scope()) {
                 var whole = run(backend, options, Journal.NONE);
                 for (int kill : new int[] {1, whole.log().size() / 2, whole.log().size()}) {
                     var file = Files.createTempDirectory(folder, "run").resolve("state.safetensors");
@@ -89,23 +103,22 @@ class BttfTest {
     void checkpointingAndThreadsDoNotChangeTheResult() throws IOException {
         var base = options(SHORT, true, Start.RANDOM, Prior.NONE, Reset.NEVER, Checkpointing.NONE);
         float[] expected;
-        try (var backend = Backends.open("cpu", 1)) {
+        try (var _ = backend.scope()) {
             expected = run(backend, base, Journal.NONE).pixels();
         }
         for (var c : List.of(Checkpointing.STEPS, Checkpointing.NESTED)) {
-            try (var backend = Backends.open("cpu", 1)) {
+            try (var _ = backend.scope()) {
                 assertArrayEquals(expected, run(backend, base.with(c), Journal.NONE).pixels(), 1e-4f, c.toString());
             }
         }
-        try (var backend = Backends.open("cpu", 2)) {
-            assertArrayEquals(expected, run(backend, base, Journal.NONE).pixels(), "two threads");
+        try (var two = Backends.open("cpu", 2)) {
+            assertArrayEquals(expected, run(two, base, Journal.NONE).pixels(), "two threads");
         }
     }
 
     @Test
     void memoryIsFlatFromTheSecondIterationOn() throws IOException {
-        try (var backend = Backends.open("cpu", 1);
-                var _ = backend.scope()) {
+        try (var _ = backend.scope()) {
             var use = new ArrayList<List<Long>>();
             var generator = Toys.ToyGenerator.on(backend);
             new Bttf(plain().with(new BttfSchedule(Mode.STRAIGHT, 0, 6, 4, 0.999999, 2, 6)))
@@ -129,7 +142,7 @@ class BttfTest {
     @Test
     void aStateOfOtherOptionsIsRefused(@TempDir Path folder) throws IOException {
         var file = folder.resolve("state.safetensors");
-        try (var backend = Backends.open("cpu", 1)) {
+        try (var _ = backend.scope()) {
             var journal = new JournalFile(file);
             run(backend, plain(), journal);
             var e = assertThrows(IOException.class, () -> run(backend, plain().withSeed(6), journal));
@@ -139,7 +152,7 @@ class BttfTest {
 
     @Test
     void whatDoesNotFitIsRefusedBeforeAnythingIsComputed() {
-        try (var backend = Backends.open("cpu", 1)) {
+        try (var _ = backend.scope()) {
             var shorter = new otherwise.io.Video(4, 16, 16, 8, new byte[4 * 16 * 16 * 3]);
             var bttf = new Bttf(plain());
             var e = assertThrows(IllegalArgumentException.class, () -> {

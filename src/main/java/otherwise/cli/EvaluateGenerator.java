@@ -1,0 +1,136 @@
+package otherwise.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import otherwise.autograd.Activations;
+import otherwise.backend.Backends;
+import otherwise.data.Preset;
+import otherwise.data.ShapeMoving;
+import otherwise.data.ShapeMoving.Split;
+import otherwise.data.Track;
+import otherwise.data.Tracker;
+import otherwise.diffusion.EulerSolver;
+import otherwise.diffusion.FlowSchedule;
+import otherwise.explain.Generator;
+import otherwise.explain.ModelFiles;
+import otherwise.explain.Models;
+import otherwise.io.Video;
+import otherwise.metrics.Frames;
+import otherwise.metrics.Ssim;
+import otherwise.report.ContactSheet;
+import otherwise.tensor.Random;
+import otherwise.tensor.Tape;
+import otherwise.tensor.Tensor;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/// `otherwise evaluate-generator`: does noise decide where the object goes, and does it stay the same object?
+@Command(
+        name = "evaluate-generator",
+        description = "Judge the image-to-video generator on held-out first frames with a tracker that knows nothing of it.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  otherwise evaluate-generator --models runs/models --noises 64 --clips 64 --sheet generated.png"})
+final class EvaluateGenerator implements Callable<Integer> {
+    private static final double EACH_DIRECTION = 0.10;
+    private static final double KEPT = 0.90;
+    private static final double FIRST_FRAME = 0.95;
+
+    @Option(names = "--models", required = true, paramLabel = "DIR", description = "Folder with vae.safetensors and generator.safetensors.")
+    private Path models;
+
+    @Option(names = "--noises", defaultValue = "64", paramLabel = "N", description = "Noises for the one first frame (default: ${DEFAULT-VALUE}).")
+    private int noises;
+
+    @Option(names = "--clips", defaultValue = "64", paramLabel = "N", description = "Held-out first frames with one noise each (default: ${DEFAULT-VALUE}).")
+    private int clips;
+
+    @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Euler steps (default: ${DEFAULT-VALUE}).")
+    private int steps;
+
+    @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Seed of data and noise (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(names = "--sheet", paramLabel = "FILE", description = "Also draw the first generated clips into this PNG.")
+    private Path sheet;
+
+    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
+    private String device;
+
+    @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
+    private int threads;
+
+    @Override
+    public Integer call() throws IOException {
+        try (var backend = Backends.open(device, threads);
+                var _ = Tape.off()) {
+            var generator = Models.generator(new ModelFiles(models), backend);
+            var data = new ShapeMoving(Preset.mini());
+            var directions = new int[ShapeMoving.CLASSES.size()];
+            int kept = 0;
+            double first = 0;
+            var shown = new ArrayList<ContactSheet.Row>();
+            try (var bar = new ProgressBarBuilder()
+                    .setTaskName("clips")
+                    .setInitialMax(noises + (long) clips)
+                    .setUpdateIntervalMillis(500)
+                    .setStyle(ProgressBarStyle.ASCII)
+                    .build()) {
+                var one = data.scene(seed, data.index(Split.TEST, 0)).render();
+                for (int i = 0; i < noises; i++) {
+                    var made = make(generator, one, i);
+                    if (i < 8) shown.add(new ContactSheet.Row("noise " + i, made));
+                    int direction = Tracker.track(made).direction();
+                    if (direction >= 0) directions[direction]++;
+                    bar.step();
+                }
+                for (int i = 0; i < clips; i++) {
+                    var original = data.scene(seed, data.index(Split.TEST, i)).render();
+                    var made = make(generator, original, 1000 + i);
+                    if (i < 8) shown.add(new ContactSheet.Row("clip " + i, made));
+                    if (isKept(Tracker.track(made))) kept++;
+                    first += Ssim.rgb(Frames.of(original), Frames.of(made))[0] / clips;
+                    bar.step();
+                }
+            }
+            if (sheet != null) ContactSheet.write(sheet, shown, 5, 96);
+            return verdict(directions, kept / (double) clips, first);
+        }
+    }
+
+    private Integer verdict(int[] directions, double kept, double first) {
+        boolean all = true;
+        System.out.printf("one first frame, %d noises:", noises);
+        for (int c = 0; c < directions.length; c++) {
+            double share = directions[c] / (double) noises;
+            all &= share >= EACH_DIRECTION;
+            System.out.printf(Locale.ROOT, " %s %.2f", ShapeMoving.CLASSES.get(c), share);
+        }
+        System.out.printf(Locale.ROOT, " (each must be %.2f)%n", EACH_DIRECTION);
+        System.out.printf(Locale.ROOT, "one object, same shape and colour, straight: %.3f of %d clips (must be %.2f)%n", kept, clips, KEPT);
+        System.out.printf(Locale.ROOT, "first frame kept: SSIM %.3f (must be %.2f)%n", first, FIRST_FRAME);
+        return all && kept >= KEPT && first >= FIRST_FRAME ? Otherwise.DONE : Otherwise.NO;
+    }
+
+    private static boolean isKept(Track track) {
+        return track.direction() >= 0 && track.moves(track.direction()) && track.keptObject();
+    }
+
+    /// One clip that begins as `original` does.
+    private Video make(Generator generator, Video original, long noise) {
+        try (var _ = generator.backend().scope()) {
+            var whole = Tensor.of(
+                    generator.backend(), original.toChannelsFirst(), 1, 3, original.frames(), original.height(), original.width());
+            var flow = generator.condition(whole.slice(2, 0, 1), 1, Activations.RECOMPUTE);
+            var z = Random.philox(seed, noise).normal(generator.backend(), generator.latent().dims());
+            var latent = new EulerSolver(true).integrate(flow, z, FlowSchedule.euler(steps, generator.shift()));
+            var pixels = generator.decode(latent, Activations.RECOMPUTE);
+            var v = generator.video();
+            return Video.fromChannelsFirst(pixels.floats(), v.frames(), v.height(), v.width(), v.fps());
+        }
+    }
+}
