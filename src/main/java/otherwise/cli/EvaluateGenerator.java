@@ -7,25 +7,18 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
-import otherwise.autograd.Activations;
 import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
 import otherwise.data.Track;
 import otherwise.data.Tracker;
-import otherwise.diffusion.EulerSolver;
-import otherwise.diffusion.FlowSchedule;
-import otherwise.explain.Generator;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
-import otherwise.io.Video;
 import otherwise.metrics.Frames;
 import otherwise.metrics.Ssim;
 import otherwise.report.ContactSheet;
-import otherwise.tensor.Random;
 import otherwise.tensor.Tape;
-import otherwise.tensor.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -82,7 +75,7 @@ final class EvaluateGenerator implements Callable<Integer> {
                     .build()) {
                 var one = data.scene(seed, data.index(Split.TEST, 0)).render();
                 for (int i = 0; i < noises; i++) {
-                    var made = make(generator, one, i);
+                    var made = Generate.make(generator, one, seed, i, steps, generator.shift());
                     if (i < 8) shown.add(new ContactSheet.Row("noise " + i, made));
                     int direction = Tracker.track(made).direction();
                     if (direction >= 0) directions[direction]++;
@@ -90,7 +83,7 @@ final class EvaluateGenerator implements Callable<Integer> {
                 }
                 for (int i = 0; i < clips; i++) {
                     var original = data.scene(seed, data.index(Split.TEST, i)).render();
-                    var made = make(generator, original, 1000 + i);
+                    var made = Generate.make(generator, original, seed, 1000 + i, steps, generator.shift());
                     if (i < 8) shown.add(new ContactSheet.Row("clip " + i, made));
                     if (isKept(Tracker.track(made))) kept++;
                     first += Ssim.rgb(Frames.of(original), Frames.of(made))[0] / clips;
@@ -118,19 +111,5 @@ final class EvaluateGenerator implements Callable<Integer> {
 
     private static boolean isKept(Track track) {
         return track.direction() >= 0 && track.moves(track.direction()) && track.keptObject();
-    }
-
-    /// One clip that begins as `original` does.
-    private Video make(Generator generator, Video original, long noise) {
-        try (var _ = generator.backend().scope()) {
-            var whole = Tensor.of(
-                    generator.backend(), original.toChannelsFirst(), 1, 3, original.frames(), original.height(), original.width());
-            var flow = generator.condition(whole.slice(2, 0, 1), 1, Activations.RECOMPUTE);
-            var z = Random.philox(seed, noise).normal(generator.backend(), generator.latent().dims());
-            var latent = new EulerSolver(true).integrate(flow, z, FlowSchedule.euler(steps, generator.shift()));
-            var pixels = generator.decode(latent, Activations.RECOMPUTE);
-            var v = generator.video();
-            return Video.fromChannelsFirst(pixels.floats(), v.frames(), v.height(), v.width(), v.fps());
-        }
     }
 }

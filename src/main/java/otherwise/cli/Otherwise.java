@@ -21,7 +21,10 @@ import picocli.CommandLine.ScopeType;
         synopsisSubcommandLabel = "VERB",
         mixinStandardHelpOptions = true,
         versionProvider = Otherwise.Version.class,
-        subcommands = {HelpCommand.class, Train.class, Data.class, Verify.class, EvaluateGenerator.class, Devices.class})
+        subcommands = {
+            Demo.class, Explain.class, Classify.class, Generate.class, Train.class, EvaluateGenerator.class, Data.class, Verify.class, Devices.class,
+            HelpCommand.class
+        })
 public final class Otherwise implements Callable<Integer> {
 
     /// The verb did what was asked.

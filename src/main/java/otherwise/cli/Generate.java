@@ -1,0 +1,114 @@
+package otherwise.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.concurrent.Callable;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import otherwise.autograd.Activations;
+import otherwise.diffusion.EulerSolver;
+import otherwise.diffusion.FlowSchedule;
+import otherwise.explain.Generator;
+import otherwise.explain.ModelFiles;
+import otherwise.explain.Models;
+import otherwise.explain.Question;
+import otherwise.io.Video;
+import otherwise.io.VideoFile;
+import otherwise.report.ContactSheet;
+import otherwise.tensor.Random;
+import otherwise.tensor.Tape;
+import picocli.CommandLine.ArgGroup;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/// `otherwise generate`: videos that go on from a first frame.
+@Command(
+        name = "generate",
+        description = "Make videos that begin with a given frame: one for each noise.",
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  otherwise generate --sample 3 --count 4 --out generated"})
+final class Generate implements Callable<Integer> {
+    @ArgGroup(exclusive = true, multiplicity = "1")
+    private First first;
+
+    private static final class First {
+        @Option(names = "--image", paramLabel = "FILE", description = "A picture: the first frame.")
+        private Path image;
+
+        @Option(names = "--video", paramLabel = "FILE", description = "A video whose first frame is taken.")
+        private Path video;
+
+        @Option(names = "--sample", paramLabel = "I", description = "The first frame of the I-th held-out Shape-Moving clip.")
+        private Long sample;
+    }
+
+    @Option(names = "--count", defaultValue = "1", paramLabel = "N", description = "How many videos, each from its own noise (default: ${DEFAULT-VALUE}).")
+    private int count;
+
+    @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Seed of the noises (default: ${DEFAULT-VALUE}).")
+    private long seed;
+
+    @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Euler steps (default: ${DEFAULT-VALUE}).")
+    private int steps;
+
+    @Option(names = "--shift", paramLabel = "S", description = "Shift of the noise schedule (default: the generator's).")
+    private Double shift;
+
+    @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder for 000.mp4, 001.mp4, … and sheet.png.")
+    private Path out;
+
+    @Mixin
+    private ModelOptions models;
+
+    @Override
+    public Integer call() throws IOException {
+        if (count < 1) throw new IllegalArgumentException("--count " + count + ": at least 1");
+        var file = first.image != null ? first.image : first.video;
+        if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
+        try (var backend = models.open();
+                var _ = Tape.off()) {
+            var generator = Models.generator(new ModelFiles(models.folder()), backend);
+            var frame = frame(generator);
+            Files.createDirectories(out);
+            var rows = new ArrayList<ContactSheet.Row>();
+            try (var bar = new ProgressBarBuilder()
+                    .setTaskName("videos")
+                    .setInitialMax(count)
+                    .setUpdateIntervalMillis(500)
+                    .setStyle(ProgressBarStyle.ASCII)
+                    .build()) {
+                for (int i = 0; i < count; i++) {
+                    var made = make(generator, frame, seed, i, steps, shift == null ? generator.shift() : shift);
+                    VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);
+                    rows.add(new ContactSheet.Row("noise " + i, made));
+                    bar.step();
+                }
+            }
+            ContactSheet.write(out.resolve("sheet.png"), rows, 6, 96);
+            System.out.println(count + (count == 1 ? " video" : " videos") + " in " + out);
+            return Otherwise.DONE;
+        }
+    }
+
+    private Video frame(Generator generator) throws IOException {
+        var v = generator.video();
+        if (first.sample != null) return VideoOptions.sample(1, first.sample).video();
+        var whole = first.image != null ? VideoFile.readImage(first.image) : VideoFile.read(first.video);
+        return whole.resized(v.height(), v.width());
+    }
+
+    /// The video that begins as `original` does and comes from noise `stream` of `seed`.
+    static Video make(Generator generator, Video original, long seed, long stream, int steps, double shift) {
+        var backend = generator.backend();
+        try (var _ = backend.scope()) {
+            var flow = generator.condition(Question.tensor(original, backend).slice(2, 0, 1), 1, Activations.RECOMPUTE);
+            var noise = Random.philox(seed, stream).normal(backend, generator.latent().dims());
+            var latent = new EulerSolver(false).integrate(flow, noise, FlowSchedule.euler(steps, shift));
+            var v = generator.video();
+            return Video.fromChannelsFirst(generator.decode(latent, Activations.RECOMPUTE).floats(), v.frames(), v.height(), v.width(), v.fps());
+        }
+    }
+}
