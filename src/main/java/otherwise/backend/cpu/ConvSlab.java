@@ -185,13 +185,13 @@ record ConvSlab(
                 continue;
             }
             long source = from + row * w + (long) start * strideW + phase - frontW;
-            Arrays.fill(to, at, at + start, 0f);
+            for (int j = 0; j < start; j++) to[at + j] = 0f;
             if (strideW == 1) {
-                MemorySegment.copy(x, FLOAT, source * Float.BYTES, to, at + start, end - start);
+                Pack.copy(x, source, to, at + start, end - start);
             } else {
                 for (int j = start; j < end; j++, source += strideW) to[at + j] = x.getAtIndex(FLOAT, source);
             }
-            Arrays.fill(to, at + end, at + pitch, 0f);
+            for (int j = end; j < pitch; j++) to[at + j] = 0f;
         }
     }
 }

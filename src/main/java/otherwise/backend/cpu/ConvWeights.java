@@ -131,7 +131,7 @@ final class ConvWeights {
             int each = slab.channel();
             for (int c = 0; c < channels; c += ROWS) {
                 int n = Math.min(ROWS, channels - c);
-                Pack.turn(x, c, channels, planar, c * each, each, n, each, n);
+                Turn.turn(x, c, channels, planar, c * each, each, n, each, n);
             }
             return x;
         }

@@ -61,10 +61,10 @@ final class FlashAttention {
             var rows = Scratch.mine().floats(Use.ROWS, (long) COLUMNS * width);
             for (int d = 0; d < width; d += ROWS) {
                 int n = Math.min(ROWS, width - d);
-                Pack.turn(rows, d, width, from, at + d * COLUMNS, COLUMNS, n, count, n);
+                Turn.turn(rows, d, width, from, at + d * COLUMNS, COLUMNS, n, count, n);
             }
             for (int i = 0; i < count; i++) {
-                MemorySegment.copy(rows, i * width, x, FLOAT, (first + (token + i) * stride) * Float.BYTES, width);
+                Pack.copy(rows, i * width, x, first + (token + i) * stride, width);
             }
         }
 

@@ -3,15 +3,23 @@ package otherwise.backend.cpu;
 import static otherwise.backend.cpu.GemmKernel.COLUMNS;
 import static otherwise.backend.cpu.GemmKernel.ROWS;
 import static otherwise.backend.cpu.VectorMath.LANES;
+import static otherwise.backend.cpu.VectorMath.SPECIES;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /// Copies pieces of matrices into the order in which [GemmKernel] reads them.
 ///
 /// All offsets into segments are counted in floats. Rows or columns beyond the matrix become zeros.
 final class Pack {
+    /// Half a panel or a whole one, whichever a vector holds.
+    private static final VectorSpecies<Float> EIGHT = LANES >= ROWS ? FloatVector.SPECIES_256 : FloatVector.SPECIES_128;
+
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
     private Pack() {}
@@ -25,13 +33,12 @@ final class Pack {
     ///
     /// @param from where op(a)[row, first k] lies; `stride` from a stored row to the next
     static void rows(float[] to, MemorySegment a, long from, long stride, boolean transposed, int rows, int k) {
+        if (transposed) {
+            interleaved(to, a, from, stride, rows, k);
+            return;
+        }
         for (int r = 0; r < rows; r += ROWS) {
-            int n = Math.min(ROWS, rows - r);
-            if (transposed) {
-                interleaved(to, r * k, ROWS, a, from + r, stride, n, k);
-            } else {
-                transposed(to, r * k, ROWS, a, from + r * stride, stride, n, k, ROWS);
-            }
+            Turn.turn(to, r * k, ROWS, a, from + r * stride, stride, Math.min(ROWS, rows - r), k, ROWS);
         }
     }
 
@@ -41,52 +48,65 @@ final class Pack {
     static void columns(float[] to, int at, MemorySegment b, long from, long stride, boolean transposed, int columns, int k) {
         int width = padded(columns);
         if (!transposed) {
-            interleaved(to, at, width, b, from, stride, columns, k);
+            straight(to, at, width, b, from, stride, columns, k);
             return;
         }
         for (int j = 0; j < width; j += ROWS) {
             int n = Math.clamp(columns - j, 0, ROWS);
-            transposed(to, at + j, width, b, from + j * stride, stride, n, k, Math.min(ROWS, width - j));
+            Turn.turn(to, at + j, width, b, from + j * stride, stride, n, k, Math.min(ROWS, width - j));
         }
     }
 
-    /// `to[at + i·width + j]` = x[from + i·stride + j] for j < n, then zeros up to `width`: row by row.
-    private static void interleaved(float[] to, int at, int width, MemorySegment x, long from, long stride, int n, int k) {
+    /// `to[at + i]` = x[from + i] for i < n. Rows are short: this is inlined, where a copy by the platform is a call.
+    static void copy(MemorySegment x, long from, float[] to, int at, int n) {
+        int i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            FloatVector.fromMemorySegment(SPECIES, x, (from + i) * Float.BYTES, ORDER).intoArray(to, at + i);
+        }
+        if (i < n) {
+            var in = SPECIES.indexInRange(i, n);
+            FloatVector.fromMemorySegment(SPECIES, x, (from + i) * Float.BYTES, ORDER, in).intoArray(to, at + i, in);
+        }
+    }
+
+    /// x[to + i] = `from[at + i]` for i < n
+    static void copy(float[] from, int at, MemorySegment x, long to, int n) {
+        int i = 0;
+        for (; i + LANES <= n; i += LANES) {
+            FloatVector.fromArray(SPECIES, from, at + i).intoMemorySegment(x, (to + i) * Float.BYTES, ORDER);
+        }
+        if (i < n) {
+            var in = SPECIES.indexInRange(i, n);
+            FloatVector.fromArray(SPECIES, from, at + i, in).intoMemorySegment(x, (to + i) * Float.BYTES, ORDER, in);
+        }
+    }
+
+    /// `to[at + i·width + j]` = x[from + i·stride + j] for j < n, then zeros up to `width`, whole vectors: row by row.
+    private static void straight(float[] to, int at, int width, MemorySegment x, long from, long stride, int n, int k) {
+        var last = SPECIES.indexInRange(width - LANES, n);
         for (int i = 0; i < k; i++) {
-            int row = at + i * width;
-            MemorySegment.copy(x, FLOAT, (from + i * stride) * Float.BYTES, to, row, n);
-            if (n < width) Arrays.fill(to, row + n, row + width, 0f);
-        }
-    }
-
-    /// `to[at + i·width + r]` = x[from + r·stride + i] for r < n, zeros for n ≤ r < room: rows become columns.
-    static void transposed(float[] to, int at, int width, MemorySegment x, long from, long stride, int n, int k, int room) {
-        var rows = Scratch.mine().floats(Scratch.Use.ROWS, (long) ROWS * k);
-        for (int r = 0; r < n; r++) MemorySegment.copy(x, FLOAT, (from + r * stride) * Float.BYTES, rows, r * k, k);
-        turn(to, at, width, rows, 0, k, n, k, room);
-    }
-
-    /// `to[at + i·width + r]` = rows[from + r·stride + i] for r < n ≤ 8, zeros for n ≤ r < room, for all i < k.
-    static void turn(float[] to, int at, int width, float[] rows, int from, int stride, int n, int k, int room) {
-        if (n == ROWS) {
-            int r1 = from + stride, r2 = r1 + stride, r3 = r2 + stride, r4 = r3 + stride, r5 = r4 + stride, r6 = r5 + stride,
-                    r7 = r6 + stride;
-            for (int i = 0; i < k; i++) {
-                int d = at + i * width;
-                to[d] = rows[from + i];
-                to[d + 1] = rows[r1 + i];
-                to[d + 2] = rows[r2 + i];
-                to[d + 3] = rows[r3 + i];
-                to[d + 4] = rows[r4 + i];
-                to[d + 5] = rows[r5 + i];
-                to[d + 6] = rows[r6 + i];
-                to[d + 7] = rows[r7 + i];
+            long row = from + i * stride;
+            int j = 0;
+            for (; j < width - LANES; j += LANES) {
+                FloatVector.fromMemorySegment(SPECIES, x, (row + j) * Float.BYTES, ORDER).intoArray(to, at + i * width + j);
             }
-            return;
+            FloatVector.fromMemorySegment(SPECIES, x, (row + j) * Float.BYTES, ORDER, last).intoArray(to, at + i * width + j);
         }
+    }
+
+    /// Panels of 8 of `n` elements of each of `k` rows: `to[p·8·k + i·8 + r]` = x[from + i·stride + 8p + r], or 0 beyond the n elements.
+    private static void interleaved(float[] to, MemorySegment x, long from, long stride, int n, int k) {
+        int whole = n / ROWS * ROWS;
         for (int i = 0; i < k; i++) {
-            for (int r = 0; r < n; r++) to[at + i * width + r] = rows[from + r * stride + i];
-            for (int r = n; r < room; r++) to[at + i * width + r] = 0f;
+            long row = from + i * stride;
+            for (int r = 0; r < whole; r += EIGHT.length()) {
+                FloatVector.fromMemorySegment(EIGHT, x, (row + r) * Float.BYTES, ORDER)
+                        .intoArray(to, r / ROWS * ROWS * k + i * ROWS + r % ROWS);
+            }
+            if (whole < n) {
+                int panel = whole * k + i * ROWS;
+                for (int r = 0; r < ROWS; r++) to[panel + r] = whole + r < n ? x.get(FLOAT, (row + whole + r) * Float.BYTES) : 0f;
+            }
         }
     }
 

@@ -27,6 +27,7 @@ final class Scratch {
         STATISTICS,
         /// What is about to be turned from rows to columns, or was.
         ROWS,
+        EIGHTS,
         SLAB
     }
 
