@@ -133,7 +133,7 @@ final class Conv3d {
     /// Where a row of the product goes: its channel, and the place of its first element.
     private record Row(int channel, long t, long h, long w) {}
 
-    /// Where results go: a tensor `[batch, channels, T, H, W]`, written at every stride-th element from where the row of the product begins.
+    /// Where results go: a tensor `[batch, channels, T, H, W]`, written at every stride-th element from where a row begins.
     private record Target(
             MemorySegment y,
             long channels,

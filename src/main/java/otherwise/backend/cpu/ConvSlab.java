@@ -8,7 +8,7 @@ import java.util.Arrays;
 ///
 /// A slab holds, for `blockT` × `blockH` rows of output, every input element that they read, with the zeros of the padding written out:
 ///
-///     [channel, slice, phase, row, pitch]        slice: time · phase: which h and w modulo the stride · row, pitch: h and w over the stride
+///     [channel, slice, phase, row, pitch]        slice: time · phase: h and w modulo the stride · row, pitch: over it
 ///
 /// So for every tap, output position p = h·pitch + w of a time step reads the slab at a fixed distance from p: neighbours in p are
 /// neighbours in memory, over the ends of rows too, and [GemmKernel] needs only a table with one distance a tap. What it computes

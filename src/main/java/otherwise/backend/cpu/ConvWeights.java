@@ -17,14 +17,14 @@ import otherwise.backend.cpu.Scratch.Use;
 ///
 ///     dweight[o, i, tap] = Σ over output positions p of dy[o, p] · x[i, p + tap]
 ///
-/// A product over positions, in which the columns (i, tap) must be neighbours in memory: so a slab of x is turned to channels last. Then the
-/// channels of all taps along w lie in one piece, which begins one position further for the next p, and [GemmKernel] runs down it with a
+/// A product over positions, in which the columns (i, tap) must be neighbours in memory: so a slab of x is turned to channels last. Then
+/// the channels of all taps along w lie in one piece, which begins one position further for the next p, and [GemmKernel] runs down it with a
 /// table of the positions.
 final class ConvWeights {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
-    /// Sums are taken over at most so many parts of the positions, each from its first to its last, and the parts added in their order: what
-    /// the parts are depends on the sizes alone.
+    /// Sums are taken over at most so many parts of the positions, each from its first to its last, and the parts added in their order:
+    /// what the parts are depends on the sizes alone.
     private static final long PARTS = 32;
 
     /// Floats of all partial sums together.
