@@ -36,7 +36,8 @@ final class Data implements Callable<Integer> {
             mixinStandardHelpOptions = true,
             footer = {"", "Example:", "  otherwise data shape-moving --preset paper --count 64000 --out shape-moving"})
     static final class Export implements Callable<Integer> {
-        @Option(names = "--preset", defaultValue = "mini", paramLabel = "NAME", description = "mini (17 frames of 64x64) or paper (65 of 224x224); default: ${DEFAULT-VALUE}.")
+        @Option(names = "--preset", defaultValue = "mini", paramLabel = "NAME",
+                description = "mini (17 frames of 64x64) or paper (65 of 224x224); default: ${DEFAULT-VALUE}.")
         private String preset;
 
         @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Seed of the set (default: ${DEFAULT-VALUE}).")
@@ -45,7 +46,8 @@ final class Data implements Callable<Integer> {
         @Option(names = "--count", paramLabel = "N", description = "How many clips, from index 0 on (default: all of the preset).")
         private Long count;
 
-        @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder for the videos and labels.csv; goes on where it stopped.")
+        @Option(names = "--out", required = true, paramLabel = "DIR",
+                description = "Folder for the videos and labels.csv; goes on where it stopped.")
         private Path out;
 
         @Override
@@ -84,7 +86,8 @@ final class Data implements Callable<Integer> {
         @Option(names = "--train", defaultValue = "4000", paramLabel = "N", description = "Clips to train on (default: ${DEFAULT-VALUE}).")
         private int train;
 
-        @Option(names = "--test", defaultValue = "2000", paramLabel = "N", description = "Held-out clips to count on (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--test", defaultValue = "2000", paramLabel = "N",
+                description = "Held-out clips to count on (default: ${DEFAULT-VALUE}).")
         private int test;
 
         @Override

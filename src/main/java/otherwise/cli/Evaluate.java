@@ -57,7 +57,8 @@ final class Evaluate implements Callable<Integer> {
     private static final double FLIPS = 0.95;
     private static final double SEMANTIC = 0.90;
 
-    @Option(names = "--clips", defaultValue = "50", paramLabel = "N", description = "Held-out clips, each with a random other class (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--clips", defaultValue = "50", paramLabel = "N",
+            description = "Held-out clips, each with a random other class (default: ${DEFAULT-VALUE}).")
     private int clips;
 
     @Option(
@@ -69,7 +70,8 @@ final class Evaluate implements Callable<Integer> {
             })
     private List<String> variants = new ArrayList<>(List.of());
 
-    @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Seed of clips, targets and noise (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--seed", defaultValue = "1", paramLabel = "N",
+            description = "Seed of clips, targets and noise (default: ${DEFAULT-VALUE}).")
     private long seed;
 
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder for a line per clip, table.md and table.csv.")
@@ -80,7 +82,8 @@ final class Evaluate implements Callable<Integer> {
 
     /// What became of one clip.
     record Outcome(
-            long clip, String source, String target, boolean flipped, boolean semantic, double ssim, double ideal, double background, int iterations, double seconds) {}
+            long clip, String source, String target, boolean flipped, boolean semantic, double ssim, double ideal, double background,
+            int iterations, double seconds) {}
 
     private static BttfOptions variant(String name) {
         var o = BttfOptions.standard();
@@ -155,7 +158,8 @@ final class Evaluate implements Callable<Integer> {
         var ideal = scene.toward(target).render();
         Counterfactual found;
         try (var _ = generator.backend().scope()) {
-            found = new Bttf(options).explain(new Question(original, source, target), generator, classifier, Method.Listener.NONE, Journal.NONE);
+            found = new Bttf(options).explain(new Question(original, source, target), generator, classifier, Method.Listener.NONE,
+                    Journal.NONE);
         }
         var track = Tracker.track(found.video());
         var before = Tracker.track(original);
@@ -187,7 +191,8 @@ final class Evaluate implements Callable<Integer> {
     }
 
     private static Table table(Map<String, List<Outcome>> results) {
-        var table = Table.of("variant", "clips", "flip rate", "semantic of flips", "SSIM", "ideal SSIM", "SSIM / ideal", "background SSIM", "iterations", "seconds");
+        var table = Table.of("variant", "clips", "flip rate", "semantic of flips", "SSIM", "ideal SSIM", "SSIM / ideal", "background SSIM",
+                "iterations", "seconds");
         results.forEach((name, all) -> {
             double ssim = mean(all, Outcome::ssim);
             double ideal = mean(all, Outcome::ideal);

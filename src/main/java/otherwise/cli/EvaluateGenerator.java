@@ -36,10 +36,12 @@ final class EvaluateGenerator implements Callable<Integer> {
     @Option(names = "--models", required = true, paramLabel = "DIR", description = "Folder with vae.safetensors and generator.safetensors.")
     private Path models;
 
-    @Option(names = "--noises", defaultValue = "64", paramLabel = "N", description = "Noises for the one first frame (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--noises", defaultValue = "64", paramLabel = "N",
+            description = "Noises for the one first frame (default: ${DEFAULT-VALUE}).")
     private int noises;
 
-    @Option(names = "--clips", defaultValue = "64", paramLabel = "N", description = "Held-out first frames with one noise each (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--clips", defaultValue = "64", paramLabel = "N",
+            description = "Held-out first frames with one noise each (default: ${DEFAULT-VALUE}).")
     private int clips;
 
     @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Euler steps (default: ${DEFAULT-VALUE}).")
@@ -54,7 +56,8 @@ final class EvaluateGenerator implements Callable<Integer> {
     @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
     private String device;
 
-    @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
+            description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
     private int threads;
 
     @Override

@@ -71,7 +71,8 @@ final class Explain implements Callable<Integer> {
         var now = RunFolder.hashes(files);
         for (var e : run.hashes().entrySet()) {
             if (!e.getValue().equals(now.get(e.getKey()))) {
-                throw new InvalidFileException(run.models().resolve(e.getKey()), "not the file that the run began with (sha256 " + e.getValue() + ")");
+                throw new InvalidFileException(run.models().resolve(e.getKey()),
+                        "not the file that the run began with (sha256 " + e.getValue() + ")");
             }
         }
         try (var backend = models.open()) {

@@ -86,7 +86,8 @@ final class Explanation {
         Runtime.getRuntime().addShutdownHook(hook);
         var source = classifier.classes().get(run.source());
         var target = classifier.classes().get(run.target());
-        System.out.println("why " + source + " and not " + target + "? (" + run.input() + (run.note().isBlank() ? "" : ": " + run.note()) + ")");
+        System.out.println(
+                "why " + source + " and not " + target + "? (" + run.input() + (run.note().isBlank() ? "" : ": " + run.note()) + ")");
         Counterfactual answer;
         try (var bar = new ProgressBarBuilder()
                 .setTaskName(target)
@@ -101,13 +102,15 @@ final class Explanation {
                             classifier,
                             (iteration, atMost) -> {
                                 bar.maxHint(atMost).stepTo(iteration.index());
-                                bar.setExtraMessage(String.format(Locale.ROOT, "n %d, %s %.3f", iteration.steps(), target, iteration.targetProbability()));
+                                bar.setExtraMessage(String.format(Locale.ROOT, "n %d, %s %.3f", iteration.steps(), target,
+                                        iteration.targetProbability()));
                                 log.add(iteration);
                                 if (stopped) throw new Stopped();
                             },
                             new JournalFile(folder.state()));
         } catch (Stopped e) {
-            System.out.println("stopped after iteration " + log.getLast().index() + "; go on with: otherwise explain --resume " + folder.path());
+            System.out.println(
+                    "stopped after iteration " + log.getLast().index() + "; go on with: otherwise explain --resume " + folder.path());
             return null;
         } finally {
             done.countDown();
@@ -228,13 +231,15 @@ final class Explanation {
 
     /// A folder, its run and the models, made for a new question.
     static Explanation ask(
-            Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, Generator generator, Classifier classifier)
+            Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, Generator generator,
+            Classifier classifier)
             throws IOException {
         var probabilities = classifier.probabilities(Question.tensor(clip.video(), generator.backend()), options.offset().judged());
         int source = Counterfactual.likeliest(probabilities);
         int wanted = target == null ? runnerUp(probabilities, source) : classNamed(classifier.classes(), target);
         if (wanted == source) {
-            throw new IllegalArgumentException("the classifier calls " + clip.name() + " '" + classifier.classes().get(source) + "' already; name another --target");
+            throw new IllegalArgumentException(
+                    "the classifier calls " + clip.name() + " '" + classifier.classes().get(source) + "' already; name another --target");
         }
         requireMemory(generator, options);
         var folder = RunFolder.create(out);

@@ -45,7 +45,8 @@ final class Generate implements Callable<Integer> {
         private Long sample;
     }
 
-    @Option(names = "--count", defaultValue = "1", paramLabel = "N", description = "How many videos, each from its own noise (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--count", defaultValue = "1", paramLabel = "N",
+            description = "How many videos, each from its own noise (default: ${DEFAULT-VALUE}).")
     private int count;
 
     @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Seed of the noises (default: ${DEFAULT-VALUE}).")
@@ -108,7 +109,8 @@ final class Generate implements Callable<Integer> {
             var noise = Random.philox(seed, stream).normal(backend, generator.latent().dims());
             var latent = new EulerSolver(false).integrate(flow, noise, FlowSchedule.euler(steps, shift));
             var v = generator.video();
-            return Video.fromChannelsFirst(generator.decode(latent, Activations.RECOMPUTE).floats(), v.frames(), v.height(), v.width(), v.fps());
+            return Video.fromChannelsFirst(generator.decode(latent, Activations.RECOMPUTE).floats(), v.frames(), v.height(), v.width(),
+                    v.fps());
         }
     }
 }

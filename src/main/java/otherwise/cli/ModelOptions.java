@@ -11,10 +11,12 @@ final class ModelOptions {
     @Option(names = "--models", paramLabel = "DIR", description = "Folder with the three model files (default: those that ship).")
     private Path models;
 
-    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute; see: otherwise devices (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME",
+            description = "Where to compute; see: otherwise devices (default: ${DEFAULT-VALUE}).")
     private String device;
 
-    @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
+            description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
     private int threads;
 
     ModelFiles files() {

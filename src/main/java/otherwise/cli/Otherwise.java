@@ -22,7 +22,8 @@ import picocli.CommandLine.ScopeType;
         mixinStandardHelpOptions = true,
         versionProvider = Otherwise.Version.class,
         subcommands = {
-            Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class, Verify.class, Devices.class,
+            Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
+            Verify.class, Devices.class,
             HelpCommand.class
         })
 public final class Otherwise implements Callable<Integer> {

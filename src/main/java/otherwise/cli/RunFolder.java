@@ -30,7 +30,8 @@ record RunFolder(Path path) {
     /// What a run depends on.
     ///
     /// @param hashes sha256 of the model files, by their names
-    record Run(String input, String note, Path models, Map<String, String> hashes, String device, int source, int target, BttfOptions options) {}
+    record Run(String input, String note, Path models, Map<String, String> hashes, String device, int source, int target,
+            BttfOptions options) {}
 
     /// A new folder for a run.
     ///
@@ -40,7 +41,8 @@ record RunFolder(Path path) {
             if (!Files.isDirectory(path)) throw new IllegalArgumentException(path + ": is a file; --out names a folder");
             try (var entries = Files.list(path)) {
                 if (entries.findAny().isPresent()) {
-                    throw new IllegalArgumentException(path + ": there is something in it already; name another folder, or go on with --resume " + path);
+                    throw new IllegalArgumentException(
+                            path + ": there is something in it already; name another folder, or go on with --resume " + path);
                 }
             }
         }
@@ -59,7 +61,8 @@ record RunFolder(Path path) {
     /// The sha256 of every model file.
     static Map<String, String> hashes(ModelFiles files) throws IOException {
         var hashes = new LinkedHashMap<String, String>();
-        for (var file : List.of(files.classifier(), files.vae(), files.generator())) hashes.put(file.getFileName().toString(), Sha256.of(file));
+        for (var file : List.of(files.classifier(), files.vae(), files.generator()))
+            hashes.put(file.getFileName().toString(), Sha256.of(file));
         return hashes;
     }
 

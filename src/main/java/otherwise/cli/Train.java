@@ -62,13 +62,16 @@ final class Train implements Callable<Integer> {
         @Option(names = "--lr", paramLabel = "RATE", description = "Peak learning rate (default: as the shipped model).")
         Double rate;
 
-        @Option(names = "--seed", defaultValue = "1", paramLabel = "N", description = "Seed of data, weights and noise (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--seed", defaultValue = "1", paramLabel = "N",
+                description = "Seed of data, weights and noise (default: ${DEFAULT-VALUE}).")
         long seed;
 
-        @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME",
+                description = "Where to compute (default: ${DEFAULT-VALUE}).")
         String device;
 
-        @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
+        @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
+                description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
         int threads;
 
         @Option(names = "--validate-every", paramLabel = "N", description = "Steps between two looks at held-out clips.")

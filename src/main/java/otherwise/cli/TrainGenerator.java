@@ -32,13 +32,16 @@ import picocli.CommandLine.Option;
 final class TrainGenerator implements Callable<Integer> {
     private static final int TEXT = 4;
 
-    @Option(names = "--shift", defaultValue = "3", paramLabel = "S", description = "Shift of the noise schedule (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--shift", defaultValue = "3", paramLabel = "S",
+            description = "Shift of the noise schedule (default: ${DEFAULT-VALUE}).")
     private double shift;
 
-    @Option(names = "--pool", defaultValue = "16000", paramLabel = "N", description = "Clips to learn from at the end (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--pool", defaultValue = "16000", paramLabel = "N",
+            description = "Clips to learn from at the end (default: ${DEFAULT-VALUE}).")
     private int pool;
 
-    @Option(names = "--growth", defaultValue = "1", paramLabel = "N", description = "Clips that join them a step (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--growth", defaultValue = "1", paramLabel = "N",
+            description = "Clips that join them a step (default: ${DEFAULT-VALUE}).")
     private double growth;
 
     @Option(
@@ -76,7 +79,8 @@ final class TrainGenerator implements Callable<Integer> {
             notes.put("vae_sha256", Sha256.of(files.vae()));
             var shipped = training.shipped();
             files.writeGenerator(
-                    dit, clip, prompt.reshape(TEXT, dit.textDim()), shift, Train.format(preset), part(shipped, "dit."), part(shipped, "clip."), notes);
+                    dit, clip, prompt.reshape(TEXT, dit.textDim()), shift, Train.format(preset), part(shipped, "dit."),
+                    part(shipped, "clip."), notes);
             return Otherwise.DONE;
         }
     }

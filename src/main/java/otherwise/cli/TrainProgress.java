@@ -37,7 +37,8 @@ final class TrainProgress implements TrainingListener, AutoCloseable {
         } else if (step % LINE_EVERY == 0 || step == from + 10) {
             double left = (steps - step) * secondsPerStep / 60;
             System.out.printf(
-                    Locale.ROOT, "step %d of %d: loss %.5f, rate %.2e, %.3f s a step, %.0f min left%n", step, steps, loss, rate, secondsPerStep, left);
+                    Locale.ROOT, "step %d of %d: loss %.5f, rate %.2e, %.3f s a step, %.0f min left%n", step, steps, loss, rate,
+                    secondsPerStep, left);
         }
     }
 

@@ -69,7 +69,8 @@ final class TrainVae implements Callable<Integer> {
         }
     }
 
-    private int train(WanVaeConfig config, Initializer initializer, boolean fresh, Predicate<String> frozen, TensorFile encoder) throws IOException {
+    private int train(WanVaeConfig config, Initializer initializer, boolean fresh, Predicate<String> frozen, TensorFile encoder)
+            throws IOException {
         var preset = Preset.mini();
         // The statistics by which latents are normalised are measured when the network is done.
         var raw = new LatentScale(Collections.nCopies(config.zDim(), 0f), Collections.nCopies(config.zDim(), 1f));
@@ -93,7 +94,9 @@ final class TrainVae implements Callable<Integer> {
             }
             System.out.printf(Locale.ROOT, "PSNR on %d held-out clips: %.2f dB%n", JUDGED, psnr);
             var notes = common.notes(training, steps, Map.of("psnr", psnr));
-            if (encoder != null) notes.put("encoder_training", encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");
+            if (encoder != null)
+                notes.put("encoder_training",
+                        encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");
             new ModelFiles(common.models).writeVae(config, mean, deviation, training.shipped(), notes);
             return Otherwise.DONE;
         }

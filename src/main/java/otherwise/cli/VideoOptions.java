@@ -17,10 +17,12 @@ final class VideoOptions {
     @ArgGroup(exclusive = true, multiplicity = "1")
     private Source source;
 
-    @Option(names = "--fps", defaultValue = "16", paramLabel = "RATE", description = "Frames a second of a folder of pictures (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--fps", defaultValue = "16", paramLabel = "RATE",
+            description = "Frames a second of a folder of pictures (default: ${DEFAULT-VALUE}).")
     private double fps;
 
-    @Option(names = "--data-seed", defaultValue = "1", paramLabel = "N", description = "Seed of the set that --sample draws from (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--data-seed", defaultValue = "1", paramLabel = "N",
+            description = "Seed of the set that --sample draws from (default: ${DEFAULT-VALUE}).")
     private long dataSeed;
 
     private static final class Source {

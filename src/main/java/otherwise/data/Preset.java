@@ -34,7 +34,8 @@ public record Preset(String name, int frames, int height, int width, double fps,
                     "preset %s: %d frames of %dx%d; at least 2 frames of 32x32".formatted(name, frames, height, width));
         }
         if (clips < 1 || trainParts < 1 || testParts < 1) {
-            throw new IllegalArgumentException("preset %s: %d clips, split %d:%d; all at least 1".formatted(name, clips, trainParts, testParts));
+            throw new IllegalArgumentException(
+                    "preset %s: %d clips, split %d:%d; all at least 1".formatted(name, clips, trainParts, testParts));
         }
     }
 }

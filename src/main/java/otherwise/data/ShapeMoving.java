@@ -101,7 +101,8 @@ public record ShapeMoving(Preset preset, double variety) {
         double y0 = way.between(room - 0.5, preset.height() - 0.5 - room);
 
         return new Scene(
-                preset.frames(), preset.height(), preset.width(), preset.fps(), shape, color, size, background, x0, y0, travel, label(seed, index));
+                preset.frames(), preset.height(), preset.width(), preset.fps(), shape, color, size, background, x0, y0, travel,
+                label(seed, index));
     }
 
     /// The side of clip `index`: of every five consecutive clips the last is held out (for a 4:1 preset). Clips are independent draws, so

@@ -97,21 +97,21 @@ public record ShapeMovingExport(ShapeMoving data, long seed, long count) {
             Scene s = data.scene(seed, index);
             int last = s.frames() - 1;
             rows.append(String.format(
-                            Locale.ROOT,
-                            "%d,%s,%s,%s,%s,%s,%.3f,%s,%.3f,%.3f,%.3f,%.3f,%d\n",
-                            index,
-                            file(index, s),
-                            nameOf(data.split(index)),
-                            ShapeMoving.CLASSES.get(s.label()),
-                            s.shape().name().toLowerCase(Locale.ROOT),
-                            s.color(),
-                            s.size(),
-                            s.background().kind().name().toLowerCase(Locale.ROOT),
-                            s.x0(),
-                            s.y0(),
-                            s.x(last),
-                            s.y(last),
-                            seed));
+                    Locale.ROOT,
+                    "%d,%s,%s,%s,%s,%s,%.3f,%s,%.3f,%.3f,%.3f,%.3f,%d\n",
+                    index,
+                    file(index, s),
+                    nameOf(data.split(index)),
+                    ShapeMoving.CLASSES.get(s.label()),
+                    s.shape().name().toLowerCase(Locale.ROOT),
+                    s.color(),
+                    s.size(),
+                    s.background().kind().name().toLowerCase(Locale.ROOT),
+                    s.x0(),
+                    s.y0(),
+                    s.x(last),
+                    s.y(last),
+                    seed));
         }
         return rows.toString();
     }

@@ -140,8 +140,9 @@ public record Bttf(BttfOptions options) implements Method {
             var gradient = watch.time("backward", () -> Gradients.of(loss.sum()).to(z));
             double steepness = norm(gradient) * Math.sqrt(z.size());
             if (!Double.isFinite(loss.sum().item()) || !Double.isFinite(steepness)) {
-                throw new IllegalArgumentException("iteration " + (log.size() + 1) + ": loss " + loss.sum().item() + ", gradient " + steepness
-                        + ": not finite; a smaller learning rate than " + options.learningRate() + " may help");
+                throw new IllegalArgumentException(
+                        "iteration " + (log.size() + 1) + ": loss " + loss.sum().item() + ", gradient " + steepness
+                                + ": not finite; a smaller learning rate than " + options.learningRate() + " may help");
             }
             double limit = options.clip();
             update(limit > 0 && steepness > limit ? gradient.times(limit / steepness) : gradient, length);

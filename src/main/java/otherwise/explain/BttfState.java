@@ -143,7 +143,8 @@ final class BttfState {
             throw new IOException("the saved state is of other options or another question: " + notes.get("asked"));
         }
         var position = new Position(
-                Stage.valueOf(notes.get("stage")), number(notes, "n"), number(notes, "here"), number(notes, "total"), number(notes, "held"));
+                Stage.valueOf(notes.get("stage")), number(notes, "n"), number(notes, "here"), number(notes, "total"),
+                number(notes, "held"));
         var state = new BttfState(position, tensor(s, "noise", backend), tensor(s, "exp_avg", backend), tensor(s, "exp_avg_sq", backend));
         state.updates = number(notes, "updates");
         notes.get("log").lines().map(Iteration::parse).forEach(log::add);

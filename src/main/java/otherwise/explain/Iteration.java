@@ -31,7 +31,8 @@ public record Iteration(
 
     /// The names of the columns of [#csv].
     public static final List<String> COLUMNS = List.of(
-            "iteration", "stage", "n", "inversion", "cross_entropy", "style", "prior", "p_target", "p_source", "noise_norm", "gradient_norm",
+            "iteration", "stage", "n", "inversion", "cross_entropy", "style", "prior", "p_target", "p_source", "noise_norm",
+            "gradient_norm",
             "distance", "seconds");
 
     /// The sum of the parts.
@@ -41,8 +42,10 @@ public record Iteration(
 
     /// The values in the order of [#COLUMNS], separated by commas; numbers so that reading them gives the same numbers.
     public String csv() {
-        return index + "," + stage + "," + steps + "," + inversion + "," + crossEntropy + "," + style + "," + prior + "," + targetProbability
-                + "," + sourceProbability + "," + noise + "," + gradient + "," + distance + "," + String.format(Locale.ROOT, "%.4f", seconds);
+        return index + "," + stage + "," + steps + "," + inversion + "," + crossEntropy + "," + style + "," + prior + ","
+                + targetProbability
+                + "," + sourceProbability + "," + noise + "," + gradient + "," + distance + ","
+                + String.format(Locale.ROOT, "%.4f", seconds);
     }
 
     /// Reads a line of [#csv].

@@ -11,7 +11,8 @@ public interface Method {
     /// Answers a question, or goes on where `journal` has a snapshot of the same question.
     ///
     /// @throws IOException if the journal cannot be read or written
-    Counterfactual explain(Question question, Generator generator, Classifier classifier, Listener listener, Journal journal) throws IOException;
+    Counterfactual explain(Question question, Generator generator, Classifier classifier, Listener listener, Journal journal)
+            throws IOException;
 
     /// Hears of every iteration, after it has been written to the journal.
     @FunctionalInterface

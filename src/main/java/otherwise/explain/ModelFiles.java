@@ -54,7 +54,8 @@ public record ModelFiles(Path folder, String dtype) {
     /// @param video the videos it was trained on
     /// @param notes further lines of metadata: how it was trained, what it reached
     public void writeClassifier(
-            Record config, List<String> classes, int frames, int stride, VideoFormat video, Map<String, Tensor> weights, Map<String, String> notes)
+            Record config, List<String> classes, int frames, int stride, VideoFormat video, Map<String, Tensor> weights,
+            Map<String, String> notes)
             throws IOException {
         var writer = new SafetensorsWriter().metadata("kind", "video-swin")
                 .metadata("config", json(config))
@@ -68,7 +69,8 @@ public record ModelFiles(Path folder, String dtype) {
     /// Writes the autoencoder's file, whole or not at all.
     ///
     /// @param mean of each latent channel over the training set; `std` likewise the standard deviation
-    public void writeVae(Record config, float[] mean, float[] std, Map<String, Tensor> weights, Map<String, String> notes) throws IOException {
+    public void writeVae(Record config, float[] mean, float[] std, Map<String, Tensor> weights, Map<String, String> notes)
+            throws IOException {
         var writer = new SafetensorsWriter().metadata("kind", "wan-vae").metadata("config", json(config));
         writer.add("latents_mean", "F32", new long[] {mean.length}, mean).add("latents_std", "F32", new long[] {std.length}, std);
         add(writer, "", weights);

@@ -103,7 +103,8 @@ public final class Models {
             var found = file.metadata().get("kind");
             if (!kind.equals(found)) {
                 file.close();
-                throw new InvalidFileException(path, "its kind is " + (found == null ? "not given" : "'" + found + "'") + ", expected '" + kind + "'");
+                throw new InvalidFileException(path,
+                        "its kind is " + (found == null ? "not given" : "'" + found + "'") + ", expected '" + kind + "'");
             }
         }
 

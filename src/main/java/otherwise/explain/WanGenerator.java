@@ -16,7 +16,8 @@ import otherwise.tensor.Tensor;
 /// @param prompt the fixed, class-agnostic text, `[S, text]`: neither the class nor the motion may come from words
 /// @param shift of the noise schedule it was trained with
 public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision clip, Tensor prompt, double shift, VideoFormat video)
-        implements Generator {
+        implements
+            Generator {
 
     /// @throws IllegalArgumentException if the networks cannot make such a video
     public WanGenerator {

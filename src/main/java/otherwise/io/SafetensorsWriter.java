@@ -125,8 +125,8 @@ public final class SafetensorsWriter {
             throw new IllegalArgumentException("tensor " + name + ": " + bytes.byteSize() + " bytes are no elements of " + dtype);
         }
         int size = type.size();
-        return add(name, type, shape, bytes.byteSize() / size, (piece, from, n) ->
-                MemorySegment.copy(bytes, from * size, piece, 0, (long) n * size));
+        return add(name, type, shape, bytes.byteSize() / size,
+                (piece, from, n) -> MemorySegment.copy(bytes, from * size, piece, 0, (long) n * size));
     }
 
     private static ElementType type(String name, String dtype) {

@@ -75,7 +75,8 @@ public final class ShardedSafetensors implements TensorFile {
         var where = "weight_map " + InvalidFileException.quoted(tensor) + ": ";
         var name = value.asText();
         if (!value.isTextual() || name.isEmpty() || name.startsWith(".") || name.matches(".*[/\\\\:\\p{Cntrl}].*")) {
-            throw new InvalidFileException(index, where + InvalidFileException.quoted(name) + " is not the name of a file beside the index");
+            throw new InvalidFileException(index,
+                    where + InvalidFileException.quoted(name) + " is not the name of a file beside the index");
         }
         if (!Files.isRegularFile(index.resolveSibling(name))) {
             throw new InvalidFileException(index, where + "the shard " + InvalidFileException.quoted(name) + " is missing");

@@ -74,7 +74,8 @@ public final class Weights {
         asked.add(full);
         var found = source.tensor(full, expected);
         if (found == null) throw new ShapeException(full + ": the weights have no such tensor; expected " + expected);
-        if (!found.shape().equals(expected)) throw new ShapeException(full + ": expected " + expected + ", the weights have " + found.shape());
+        if (!found.shape().equals(expected))
+            throw new ShapeException(full + ": expected " + expected + ", the weights have " + found.shape());
         return found;
     }
 

@@ -38,7 +38,7 @@ record Attention(Tensor q, Tensor k, Tensor v, Tensor y, Tensor logsumexp, Atten
         var dk = k.blankLike();
         var dv = v.blankLike();
         q.backend().attentionBackward(
-                        dq.data(), dk.data(), dv.data(), dy.data(), y.data(), logsumexp.data(), q.data(), k.data(), v.data(), spec);
+                dq.data(), dk.data(), dv.data(), dy.data(), y.data(), logsumexp.data(), q.data(), k.data(), v.data(), spec);
         flow.into(q, () -> dq);
         flow.into(k, () -> dk);
         flow.into(v, () -> dv);

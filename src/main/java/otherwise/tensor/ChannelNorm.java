@@ -32,15 +32,15 @@ record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
         var dx = flow.wants(x) ? x.blankLike() : null;
         var dgamma = flow.wants(gamma) ? gamma.blankLike() : null;
         x.backend().channelNormBackward(
-                        dx == null ? null : dx.data(),
-                        dgamma == null ? null : dgamma.data(),
-                        dy.data(),
-                        x.data(),
-                        r.data(),
-                        gamma.data(),
-                        r.dim(0),
-                        gamma.dim(0),
-                        r.dim(1));
+                dx == null ? null : dx.data(),
+                dgamma == null ? null : dgamma.data(),
+                dy.data(),
+                x.data(),
+                r.data(),
+                gamma.data(),
+                r.dim(0),
+                gamma.dim(0),
+                r.dim(1));
         if (dx != null) flow.into(x, () -> dx);
         if (dgamma != null) flow.into(gamma, () -> dgamma);
     }

@@ -31,8 +31,8 @@ public record Conv3d(Tensor x, Tensor weight, Tensor bias, ConvSpec spec) implem
     static Tensor forward(Tensor x, Tensor weight, Tensor bias, Geometry g) {
         var d = Dims.of("conv3d", "B C T H W", x).and("O C kT kH kW", weight).and("O", bias);
         var spec = new ConvSpec(
-                d.get("B"), d.get("C"), d.get("O"), d.get("T"), d.get("H"), d.get("W"), (int) d.get("kT"), (int) d.get("kH"), (int)
-                        d.get("kW"), g.strideT, g.strideH, g.strideW, g.frontT, g.backT, g.frontH, g.backH, g.frontW, g.backW);
+                d.get("B"), d.get("C"), d.get("O"), d.get("T"), d.get("H"), d.get("W"), (int) d.get("kT"), (int) d.get("kH"),
+                (int) d.get("kW"), g.strideT, g.strideH, g.strideW, g.frontT, g.backT, g.frontH, g.backH, g.frontW, g.backW);
         if (spec.outT() < 1 || spec.outH() < 1 || spec.outW() < 1) {
             throw new ShapeException("conv3d: " + x.shape() + " is smaller than the kernel " + weight.shape());
         }

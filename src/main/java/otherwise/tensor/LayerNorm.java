@@ -16,7 +16,8 @@ record LayerNorm(Tensor x, Tensor w, Tensor b, Tensor mean, Tensor rstd) impleme
         var mean = x.blank(d.get("*"));
         var rstd = x.blank(d.get("*"));
         x.backend().layerNorm(
-                        y.data(), mean.data(), rstd.data(), x.data(), w == null ? null : w.data(), b == null ? null : b.data(), eps, d.get("*"), d.get("C"));
+                y.data(), mean.data(), rstd.data(), x.data(), w == null ? null : w.data(), b == null ? null : b.data(), eps, d.get("*"),
+                d.get("C"));
         return y.madeBy(new LayerNorm(x, w, b, mean, rstd));
     }
 
@@ -37,16 +38,16 @@ record LayerNorm(Tensor x, Tensor w, Tensor b, Tensor mean, Tensor rstd) impleme
         var db = b != null && flow.wants(b) ? b.blankLike() : null;
         long c = x.dim(-1);
         x.backend().layerNormBackward(
-                        dx == null ? null : dx.data(),
-                        dw == null ? null : dw.data(),
-                        db == null ? null : db.data(),
-                        dy.data(),
-                        x.data(),
-                        mean.data(),
-                        rstd.data(),
-                        w == null ? null : w.data(),
-                        x.size() / c,
-                        c);
+                dx == null ? null : dx.data(),
+                dw == null ? null : dw.data(),
+                db == null ? null : db.data(),
+                dy.data(),
+                x.data(),
+                mean.data(),
+                rstd.data(),
+                w == null ? null : w.data(),
+                x.size() / c,
+                c);
         if (dx != null) flow.into(x, () -> dx);
         if (dw != null) flow.into(w, () -> dw);
         if (db != null) flow.into(b, () -> db);

@@ -10,7 +10,8 @@ record Linear(Tensor x, Tensor w, Tensor b) implements Op {
     static Tensor forward(Tensor x, Tensor w, Tensor b) {
         var d = Dims.of("linear", "* K", x).and("N K", w).and("N", b);
         var y = Tensor.blank(x.backend(), x.shape().with(-1, d.get("N")));
-        x.backend().matmul(y.data(), x.data(), w.data(), b == null ? null : b.data(), spec(d.get("*"), d.get("N"), d.get("K"), false, true), false);
+        x.backend().matmul(y.data(), x.data(), w.data(), b == null ? null : b.data(), spec(d.get("*"), d.get("N"), d.get("K"), false, true),
+                false);
         return y.madeBy(new Linear(x, w, b));
     }
 

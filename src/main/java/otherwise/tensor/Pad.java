@@ -7,7 +7,8 @@ import otherwise.backend.ShapeException;
 record Pad(Tensor x, int axis, long before) implements Op {
 
     static Tensor forward(Tensor x, int axis, long before, long after) {
-        if (before < 0 || after < 0) throw new ShapeException("pad: " + before + " and " + after + " along axis " + axis + " of " + x.shape());
+        if (before < 0 || after < 0)
+            throw new ShapeException("pad: " + before + " and " + after + " along axis " + axis + " of " + x.shape());
         var shape = x.shape().with(axis, before + x.dim(axis) + after);
         var y = Tensor.blank(x.backend(), shape);
         x.backend().fill(y.data(), 0);

@@ -29,14 +29,14 @@ record RmsNorm(Tensor x, Tensor w, Tensor r) implements Op {
         var dw = w != null && flow.wants(w) ? w.blankLike() : null;
         long c = x.dim(-1);
         x.backend().rmsNormBackward(
-                        dx == null ? null : dx.data(),
-                        dw == null ? null : dw.data(),
-                        dy.data(),
-                        x.data(),
-                        r.data(),
-                        w == null ? null : w.data(),
-                        x.size() / c,
-                        c);
+                dx == null ? null : dx.data(),
+                dw == null ? null : dw.data(),
+                dy.data(),
+                x.data(),
+                r.data(),
+                w == null ? null : w.data(),
+                x.size() / c,
+                c);
         if (dx != null) flow.into(x, () -> dx);
         if (dw != null) flow.into(w, () -> dw);
     }

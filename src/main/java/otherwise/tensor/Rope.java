@@ -11,7 +11,8 @@ record Rope(Tensor x, Tensor cos, Tensor sin) implements Op {
 
     static Tensor forward(Tensor x, Tensor cos, Tensor sin) {
         var d = Dims.of("rope", "B L N D", x).and("L H", cos).and("L H", sin);
-        if (2 * d.get("H") != d.get("D")) throw new ShapeException("rope: " + x.shape() + " needs half as many angles as " + cos.shape() + " has");
+        if (2 * d.get("H") != d.get("D"))
+            throw new ShapeException("rope: " + x.shape() + " needs half as many angles as " + cos.shape() + " has");
         return turned(x, cos, sin, false).madeBy(new Rope(x, cos, sin));
     }
 

@@ -29,7 +29,8 @@ public record ClassifierTraining(
         int batch,
         long steps,
         long seed)
-        implements Objective {
+        implements
+            Objective {
     private static final double NOISE = 0.1;
     private static final int HELD_OUT = 512;
 

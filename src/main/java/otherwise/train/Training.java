@@ -152,7 +152,8 @@ public final class Training {
     }
 
     private void save() throws IOException {
-        var writer = new SafetensorsWriter().metadata("kind", "training-state").metadata("step", Long.toString(step)).metadata("seconds", Double.toString(secondsBefore));
+        var writer = new SafetensorsWriter().metadata("kind", "training-state").metadata("step", Long.toString(step)).metadata("seconds",
+                Double.toString(secondsBefore));
         var names = parameters.names();
         for (int i = 0; i < names.size(); i++) {
             add(writer, "parameters/" + names.get(i), variables.get(i));
@@ -196,7 +197,8 @@ public final class Training {
     }
 
     private float[] stored(TensorFile file, String name) throws IOException {
-        if (!file.contains(name)) throw new IOException(folder.resolve(STATE) + ": no tensor '" + name + "': this state belongs to another network");
+        if (!file.contains(name))
+            throw new IOException(folder.resolve(STATE) + ": no tensor '" + name + "': this state belongs to another network");
         return file.floats(name);
     }
 }

@@ -22,7 +22,8 @@ import otherwise.tensor.Tensor;
 /// @param fresh whether the network starts from nothing; one that goes on from earlier weights skips the first lessons
 public record VaeTraining(
         Backend backend, Preset preset, LatentCodec codec, LatentCodec judged, int batch, long steps, long seed, boolean fresh)
-        implements Objective {
+        implements
+            Objective {
     private static final double NOISE = 0.1;
     private static final double PENALTY = 1e-3;
     private static final float EXTRA = 2;

@@ -118,7 +118,8 @@ class TrackerTest {
     void aSidewaysJumpIsNoStraightMotion() {
         assertRejects(scene -> frames(scene, t -> {
             double aside = t < 8 ? 0 : 8;
-            return changed(scene, scene.shape(), scene.color(), 1, scene.label() < 2 ? aside : 0, scene.label() < 2 ? 0 : aside, scene.travel());
+            return changed(scene, scene.shape(), scene.color(), 1, scene.label() < 2 ? aside : 0, scene.label() < 2 ? 0 : aside,
+                    scene.travel());
         }));
     }
 
@@ -174,7 +175,8 @@ class TrackerTest {
 
     private static Scene changed(Scene s, Shape shape, Rgb color, double scale, double dx, double dy, double travel) {
         return new Scene(
-                s.frames(), s.height(), s.width(), s.fps(), shape, color, s.size() * scale, s.background(), s.x0() + dx, s.y0() + dy, travel, s.label());
+                s.frames(), s.height(), s.width(), s.fps(), shape, color, s.size() * scale, s.background(), s.x0() + dx, s.y0() + dy,
+                travel, s.label());
     }
 
     /// A clip whose frame `t` is that of scene `at(t)`.

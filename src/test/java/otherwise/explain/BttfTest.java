@@ -78,9 +78,11 @@ class BttfTest {
     void goesOnAfterAKillWithTheSameBytes(@TempDir Path folder) throws IOException {
         var cases = List.of(
                 plain(),
-                options(new BttfSchedule(Mode.EACH, 3, 2, 3, 0.9, 2, 1), false, Start.INVERSION, Prior.CHI, Reset.STAGE, Checkpointing.NESTED),
+                options(new BttfSchedule(Mode.EACH, 3, 2, 3, 0.9, 2, 1), false, Start.INVERSION, Prior.CHI, Reset.STAGE,
+                        Checkpointing.NESTED),
                 options(SHORT, true, Start.REVERSE_ODE, Prior.RENORM, Reset.STEPS, Checkpointing.STEPS),
-                options(new BttfSchedule(Mode.STRAIGHT, 0, 6, 4, 0.9, 2, 3), true, Start.RANDOM, Prior.NONE, Reset.NEVER, Checkpointing.NONE));
+                options(new BttfSchedule(Mode.STRAIGHT, 0, 6, 4, 0.9, 2, 3), true, Start.RANDOM, Prior.NONE, Reset.NEVER,
+                        Checkpointing.NONE));
         for (var options : cases) {
             try (var _ = backend.scope()) {
                 var whole = run(backend, options, Journal.NONE);
@@ -157,7 +159,8 @@ class BttfTest {
             var bttf = new Bttf(plain());
             var e = assertThrows(IllegalArgumentException.class, () -> {
                 try (var _ = backend.scope()) {
-                    bttf.explain(new Question(shorter, 0, 1), Toys.ToyGenerator.on(backend), Toys.CLASSIFIER, Method.Listener.NONE, Journal.NONE);
+                    bttf.explain(new Question(shorter, 0, 1), Toys.ToyGenerator.on(backend), Toys.CLASSIFIER, Method.Listener.NONE,
+                            Journal.NONE);
                 }
             });
             assertTrue(e.getMessage().contains("4 frames") && e.getMessage().contains("5 frames"), e.getMessage());

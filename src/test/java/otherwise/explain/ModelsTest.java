@@ -68,7 +68,7 @@ class ModelsTest {
             assertEquals(TinyModels.SWIN, classifier.network().config());
             var x = Question.tensor(video(), backend);
             var direct = VideoSwin.load(
-                            otherwise.nn.Weights.of(TinyModels.weights(backend, 1, w -> VideoSwin.load(w, TinyModels.SWIN))), TinyModels.SWIN)
+                    otherwise.nn.Weights.of(TinyModels.weights(backend, 1, w -> VideoSwin.load(w, TinyModels.SWIN))), TinyModels.SWIN)
                     .forward(SwinClassifier.normalised(new Classifier.Clip(2, 2).of(x, 1)));
             assertArrayEquals(direct.floats(), classifier.logits(x, 1).floats());
         }
@@ -159,9 +159,10 @@ class ModelsTest {
             assertEquals(List.of(1, 1, 2, 3, 3), whole.log().stream().map(Iteration::steps).toList());
 
             var journal = new JournalFile(folder.resolve("state.safetensors"));
-            assertThrows(IllegalStateException.class, () -> new Bttf(options).explain(question, generator, classifier, (iteration, atMost) -> {
-                if (iteration.index() == 4) throw new IllegalStateException("stop");
-            }, journal));
+            assertThrows(IllegalStateException.class,
+                    () -> new Bttf(options).explain(question, generator, classifier, (iteration, atMost) -> {
+                        if (iteration.index() == 4) throw new IllegalStateException("stop");
+                    }, journal));
             var resumed = new Bttf(options).explain(question, generator, classifier, Method.Listener.NONE, journal);
             assertArrayEquals(whole.pixels(), resumed.pixels());
             assertArrayEquals(whole.noise(), resumed.noise());

@@ -27,8 +27,7 @@ class HostileSafetensorsTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
-            textBlock =
-                    """
+            textBlock = """
                     []                                                                | 0 | not a safetensors file: the header does not begin with {
                     {                                                                 | 0 | header is not sound JSON: *
                     {} {}                                                             | 0 | header: something follows the JSON object
@@ -93,9 +92,11 @@ class HostileSafetensorsTest {
     void refusesBrokenTextAndBottomlessNesting() throws IOException {
         assertMessage(file(new byte[] {'{', '"', (byte) 0xFF, '"', '}'}, 0), "header is not UTF-8");
         assertMessage(file(new byte[] {'{', 0, '}', 0}, 0), null);
-        assertMessage(file(("{\"a\":" + "[".repeat(5_000_000)).getBytes(StandardCharsets.UTF_8), 0), "header: tensor \"a\": expected an object, found an array");
+        assertMessage(file(("{\"a\":" + "[".repeat(5_000_000)).getBytes(StandardCharsets.UTF_8), 0),
+                "header: tensor \"a\": expected an object, found an array");
         assertMessage(file(("{\"a\":{\"shape\":[" + "9".repeat(1_000_000)).getBytes(StandardCharsets.UTF_8), 0), null);
-        assertMessage(file(("{\"a\":{\"shape\":[" + "1,".repeat(1_000_000)).getBytes(StandardCharsets.UTF_8), 0), "header: tensor \"a\": shape: more than 64 numbers");
+        assertMessage(file(("{\"a\":{\"shape\":[" + "1,".repeat(1_000_000)).getBytes(StandardCharsets.UTF_8), 0),
+                "header: tensor \"a\": shape: more than 64 numbers");
     }
 
     @Test

@@ -146,7 +146,7 @@ class SafetensorsTest {
         AtomicFile.write(
                 index,
                 """
-                {"metadata": {"total_size": 12}, "weight_map": {"b": "m-2.safetensors", "a": "m-1.safetensors"}}""");
+                        {"metadata": {"total_size": 12}, "weight_map": {"b": "m-2.safetensors", "a": "m-1.safetensors"}}""");
         try (var read = TensorFile.open(index)) {
             assertEquals(List.of("b", "a"), read.names());
             assertEquals("12", read.metadata().get("total_size"));

@@ -33,7 +33,8 @@ class SsimTest {
         double[] grayA = gray(a);
         double[] grayB = gray(b);
         assertEquals(
-                Ssim.rgb(Frames.of(grayA, 1, H, W), Frames.of(grayB, 1, H, W))[0], Ssim.gray(Frames.of(a, 1, H, W), Frames.of(b, 1, H, W))[0], 1e-12);
+                Ssim.rgb(Frames.of(grayA, 1, H, W), Frames.of(grayB, 1, H, W))[0],
+                Ssim.gray(Frames.of(a, 1, H, W), Frames.of(b, 1, H, W))[0], 1e-12);
     }
 
     @Test

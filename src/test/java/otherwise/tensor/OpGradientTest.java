@@ -82,14 +82,17 @@ class OpGradientTest {
                         s(2, 3, 1, 3),
                         s(2, 5, 1, 3),
                         s(2, 5, 1, 3)),
-                of("conv causal", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(3, 3, 3)), s(2, 2, 3, 4, 5), s(3, 2, 3, 3, 3), s(3)),
-                of("conv patches", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.patches(1, 2, 2)), s(1, 3, 2, 4, 6), s(4, 3, 1, 2, 2), s(4)),
+                of("conv causal", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(3, 3, 3)), s(2, 2, 3, 4, 5),
+                        s(3, 2, 3, 3, 3), s(3)),
+                of("conv patches", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.patches(1, 2, 2)), s(1, 3, 2, 4, 6),
+                        s(4, 3, 1, 2, 2), s(4)),
                 of(
                         "conv strided, uneven padding, no bias",
                         x -> x.get(0).conv3d(x.get(1), null, new Conv3d.Geometry(2, 2, 1, 1, 0, 0, 1, 1, 2)),
                         s(1, 2, 5, 5, 4),
                         s(3, 2, 3, 3, 2)),
-                of("conv 1x1x1", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(1, 1, 1)), s(1, 1, 1, 1, 1), s(1, 1, 1, 1, 1), s(1)));
+                of("conv 1x1x1", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(1, 1, 1)), s(1, 1, 1, 1, 1),
+                        s(1, 1, 1, 1, 1), s(1)));
     }
 
     @TestFactory

@@ -27,7 +27,8 @@ class RandomTest {
     void torchSeedsMeanTheSameNumbers() throws IOException {
         for (var c : fixture().get("normal")) {
             var random = Random.torch(c.get("seed").asLong());
-            for (var draw : c.get("draws")) assertArrayEquals(floats(draw), random.normal(draw.size()), 3e-6f, c.get("seed") + ", " + draw.size());
+            for (var draw : c.get("draws"))
+                assertArrayEquals(floats(draw), random.normal(draw.size()), 3e-6f, c.get("seed") + ", " + draw.size());
         }
         var uniform = fixture().get("uniform");
         assertArrayEquals(floats(uniform.get("draw")), Random.torch(uniform.get("seed").asLong()).uniform(9), 0);
@@ -38,7 +39,8 @@ class RandomTest {
         assertArrayEquals(new int[] {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}, Philox.words(new int[4], new int[2]));
         int ones = -1;
         assertArrayEquals(
-                new int[] {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}, Philox.words(new int[] {ones, ones, ones, ones}, new int[] {ones, ones}));
+                new int[] {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+                Philox.words(new int[] {ones, ones, ones, ones}, new int[] {ones, ones}));
         assertArrayEquals(
                 new int[] {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1},
                 Philox.words(new int[] {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, new int[] {0xa4093822, 0x299f31d0}));

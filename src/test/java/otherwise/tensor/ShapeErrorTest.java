@@ -28,8 +28,10 @@ class ShapeErrorTest {
         refuses(() -> x(2, 3, 4).matmul(x(3, 4, 5)), "matmul", "[2, 3, 4]", "[3, 4, 5]");
         refuses(() -> x(2, 3).linear(x(4, 5), null), "linear", "[2, 3]", "[4, 5]");
         refuses(() -> x(2, 3).linear(x(4, 3), x(3)), "linear", "[4, 3]", "[3]");
-        refuses(() -> x(1, 2, 3, 4, 5).conv3d(x(6, 3, 1, 1, 1), null, Conv3d.Geometry.causal(1, 1, 1)), "conv3d", "[1, 2, 3, 4, 5]", "[6, 3, 1, 1, 1]");
-        refuses(() -> x(1, 2, 1, 1, 1).conv3d(x(6, 2, 2, 2, 2), null, Conv3d.Geometry.patches(2, 2, 2)), "conv3d", "[1, 2, 1, 1, 1]", "[6, 2, 2, 2, 2]");
+        refuses(() -> x(1, 2, 3, 4, 5).conv3d(x(6, 3, 1, 1, 1), null, Conv3d.Geometry.causal(1, 1, 1)), "conv3d", "[1, 2, 3, 4, 5]",
+                "[6, 3, 1, 1, 1]");
+        refuses(() -> x(1, 2, 1, 1, 1).conv3d(x(6, 2, 2, 2, 2), null, Conv3d.Geometry.patches(2, 2, 2)), "conv3d", "[1, 2, 1, 1, 1]",
+                "[6, 2, 2, 2, 2]");
         refuses(() -> x(1, 2, 3, 4).attention(x(1, 5, 3, 5), x(1, 5, 3, 5), 1, null), "attention", "[1, 2, 3, 4]", "[1, 5, 3, 5]");
         refuses(() -> x(1, 2, 3, 4).attention(x(1, 5, 3, 4), x(1, 5, 3, 4), 1, new long[] {6}), "attention", "6", "5");
         refuses(() -> x(2, 3).layerNorm(x(4), null, 1e-5), "layer_norm", "[2, 3]", "[4]");

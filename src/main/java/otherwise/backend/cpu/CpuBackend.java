@@ -29,7 +29,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public String description() {
-        return System.getProperty("os.arch") + ", vectors of " + FloatVector.SPECIES_PREFERRED.vectorBitSize() + " bits, " + parallel.threads()
+        return System.getProperty("os.arch") + ", vectors of " + FloatVector.SPECIES_PREFERRED.vectorBitSize() + " bits, "
+                + parallel.threads()
                 + (parallel.threads() == 1 ? " thread" : " threads");
     }
 
@@ -166,7 +167,8 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
+            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionSpec spec) {
         FlashAttention.backward(parallel, at(dq), at(dk), at(dv), at(dy), at(y), at(logsumexp), at(q), at(k), at(v), spec);
     }
 

@@ -63,7 +63,8 @@ final class Pool implements AutoCloseable {
                 return allocate(rounded);
             } catch (OutOfMemoryError again) {
                 throw new DeviceException(
-                        "out of memory: asked for " + mib(rounded) + " MiB with " + mib(used) + " MiB in use; lower the size, the frames or the batch",
+                        "out of memory: asked for " + mib(rounded) + " MiB with " + mib(used)
+                                + " MiB in use; lower the size, the frames or the batch",
                         again);
             }
         }

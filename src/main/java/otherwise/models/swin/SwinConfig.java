@@ -27,7 +27,8 @@ public record SwinConfig(
         numHeads = List.copyOf(numHeads);
         windowSize = List.copyOf(windowSize);
         if (patchSize.size() != 3 || windowSize.size() != 3) {
-            throw new IllegalArgumentException("patch " + patchSize + " and window " + windowSize + " need three sizes: time, height, width");
+            throw new IllegalArgumentException(
+                    "patch " + patchSize + " and window " + windowSize + " need three sizes: time, height, width");
         }
         if (depths.isEmpty() || depths.size() != numHeads.size()) {
             throw new IllegalArgumentException("depths " + depths + " and heads " + numHeads + " are not of the same number of stages");

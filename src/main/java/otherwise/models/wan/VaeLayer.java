@@ -30,7 +30,8 @@ sealed interface VaeLayer {
 
     /// x + conv(silu(norm(conv(silu(norm(x)))))), with a 1×1×1 `shortcut` around it where the channels change, `null` elsewhere.
     record ResidualBlock(ChannelNorm norm1, CausalConv3d conv1, ChannelNorm norm2, CausalConv3d conv2, CausalConv3d shortcut)
-            implements VaeLayer {
+            implements
+                VaeLayer {
 
         static ResidualBlock load(Weights w, long in, long out) {
             var residual = w.at("residual");

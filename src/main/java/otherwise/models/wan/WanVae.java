@@ -14,7 +14,8 @@ import otherwise.tensor.Tensor;
 ///
 /// It is causal: a frame depends on earlier frames only. So a clip may pass whole (here), or piece by piece in little memory
 /// ([VaeStream]), with the same result.
-public record WanVae(WanVaeConfig config, VaeEncoder encoder, CausalConv3d conv1, CausalConv3d conv2, VaeDecoder decoder, LatentScale scale) {
+public record WanVae(WanVaeConfig config, VaeEncoder encoder, CausalConv3d conv1, CausalConv3d conv2, VaeDecoder decoder,
+        LatentScale scale) {
 
     /// The official code reads a clip as 1 frame and then 4 at a time, and leaves out what is left over.
     static final int PIECE = 4;

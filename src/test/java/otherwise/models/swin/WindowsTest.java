@@ -39,7 +39,8 @@ class WindowsTest {
     @Test
     void partitionAndReverse() {
         var grid = new Grid(2, 3, 5, 7);
-        var x = Tensor.of(backend, java.util.stream.DoubleStream.iterate(1, v -> v + 1).limit(grid.tokens() * 2).toArray(), grid.tokens(), 2);
+        var x = Tensor.of(backend, java.util.stream.DoubleStream.iterate(1, v -> v + 1).limit(grid.tokens() * 2).toArray(), grid.tokens(),
+                2);
         var windows = Windows.of(backend, grid, List.of(2, 3, 4), true);
         assertArrayEquals(x.doubles(), windows.reverse(windows.partition(x)).doubles());
     }

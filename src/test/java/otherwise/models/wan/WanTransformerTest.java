@@ -42,7 +42,8 @@ class WanTransformerTest {
     @Test
     void recomputingGivesTheSameBits() {
         var inputs = List.of(
-                normal(2, 3, 2, 4, 6).variable(), normal(2, 4, 10).variable(), normal(2, 5, 12).variable(), normal(2, 4, 2, 4, 6).variable());
+                normal(2, 3, 2, 4, 6).variable(), normal(2, 4, 10).variable(), normal(2, 5, 12).variable(),
+                normal(2, 4, 2, 4, 6).variable());
         var wanted = new ArrayList<>(inputs);
         wanted.addAll(weights.made.values());
         var results = new ArrayList<List<float[]>>();
