@@ -24,8 +24,8 @@ final class Gemm {
     /// As [#FEW_ROWS] where b is stored transposed, which is dearer to pack.
     private static final long FEW_ROWS_TRANSPOSED = 12;
 
-    /// Floats of b that are packed at a time: 16 MiB, so that the largest matrices need no second copy of themselves.
-    private static final long PACKED = 1L << 22;
+    /// Floats of b that are packed at a time: 4 MiB, so that they are still near when they are used.
+    private static final long PACKED = 1L << 20;
 
     /// Products of fewer multiply-adds than this are not split; a batch of them is.
     private static final double SMALL = 4e6;
@@ -40,7 +40,10 @@ final class Gemm {
     private static final long BLOCK_PANELS = 16;
 
     /// How many tasks a product should fall into at least, if they are large enough.
-    private static final long TASKS = 32;
+    private static final long TASKS = 16;
+
+    /// Where the halving of rows ends.
+    private static final long LEAST_ROWS = 48;
 
     private static final long VECTOR = (long) LANES * Float.BYTES;
 
@@ -117,20 +120,27 @@ final class Gemm {
                 }
             });
 
-            double row = (double) count * Math.max(1, k);
-            long even = (m + TASKS - 1) / TASKS;
-            long rows = Math.clamp(Math.max(even, (long) (TASK / row)), 1, BLOCK_ROWS);
-            rows = (rows + ROWS - 1) / ROWS * ROWS;
-            // Few rows: split the columns instead.
-            long share = m > rows ? BLOCK_PANELS : Math.clamp((long) (TASK / (m * (double) COLUMNS * Math.max(1, k))), 1, BLOCK_PANELS);
-            long blocks = (m + rows - 1) / rows;
-            long shares = (panels + share - 1) / share;
-            long tall = rows;
-            team.tasks(blocks * shares, task -> {
+            // Tasks as large as the caches like them, halved until there are enough. Rows first, down to where packed columns are still used
+            // several times for each time they are fetched; then columns.
+            long rows = Math.min(m, BLOCK_ROWS);
+            long share = Math.min(panels, BLOCK_PANELS);
+            while (tasks(rows, share, panels) < TASKS && (double) rows * share * COLUMNS * k > 2 * TASK) {
+                if (rows > LEAST_ROWS) rows = (rows + 1) / 2;
+                else if (share > 2) share = (share + 1) / 2;
+                else break;
+            }
+            long tall = (rows + ROWS - 1) / ROWS * ROWS;
+            long wide = share;
+            long shares = (panels + wide - 1) / wide;
+            team.tasks(tasks(tall, wide, panels), task -> {
                 long i = task / shares * tall;
-                int p = (int) (task % shares * share);
-                block(packed, first, count, i, (int) Math.min(tall, m - i), p, (int) Math.min(panels, p + share));
+                int p = (int) (task % shares * wide);
+                block(packed, first, count, i, (int) Math.min(tall, m - i), p, (int) Math.min(panels, p + wide));
             });
+        }
+
+        private long tasks(long rows, long share, long panels) {
+            return ((m + rows - 1) / rows) * ((panels + share - 1) / share);
         }
 
         /// The rows `i … i + rows - 1` of y for the panels `from … to - 1` of packed columns.
