@@ -120,8 +120,8 @@ final class Gemm {
                 }
             });
 
-            // Tasks as large as the caches like them, halved until there are enough. Rows first, down to where packed columns are still used
-            // several times for each time they are fetched; then columns.
+            // Tasks as large as the caches like them, halved until there are enough. Rows first, down to where packed columns are still
+            // used several times for each time they are fetched; then columns.
             long rows = Math.min(m, BLOCK_ROWS);
             long share = Math.min(panels, BLOCK_PANELS);
             while (tasks(rows, share, panels) < TASKS && (double) rows * share * COLUMNS * k > 2 * TASK) {
