@@ -45,7 +45,7 @@ public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision cl
     @Override
     public Shape latent() {
         var c = vae.config();
-        long frames = 1 + (video.frames() - 1) / c.temporalStride();
+        long frames = 1L + (video.frames() - 1) / c.temporalStride();
         return Shape.of(1, c.zDim(), frames, video.height() / c.spatialStride(), video.width() / c.spatialStride());
     }
 
