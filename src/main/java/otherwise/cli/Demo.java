@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  otherwise demo"})
 final class Demo implements Callable<Integer> {
     /// A held-out clip that moves up.
-    private static final long CLIP = 1;
+    private static final long CLIP = 3;
 
     @Option(names = "--out", paramLabel = "DIR", description = "Folder for the run (default: a new one, otherwise-demo).")
     private Path out;

@@ -1,6 +1,7 @@
 package otherwise.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +10,7 @@ import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
+import otherwise.io.Safetensors;
 import otherwise.io.Sha256;
 import otherwise.models.clip.ClipConfig;
 import otherwise.models.clip.ClipVision;
@@ -20,6 +22,7 @@ import otherwise.tensor.Random;
 import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 import otherwise.train.GeneratorTraining;
+import otherwise.train.Initializer;
 import otherwise.train.Parameters;
 import otherwise.train.Training;
 import otherwise.train.WanInitializer;
@@ -51,11 +54,24 @@ final class TrainGenerator implements Callable<Integer> {
             description = "How many of the first clips are simpler than the data set, less and less (default: ${DEFAULT-VALUE}).")
     private long easy;
 
+    @Option(
+        names = "--from",
+        paramLabel = "FILE",
+        description = "Start from this generator, or from the average in a training's state.safetensors, instead of from nothing.")
+    private Path from;
+
     @Mixin
     private Train.Common common;
 
     @Override
     public Integer call() throws IOException {
+        if (from == null) return train(new WanInitializer());
+        try (var file = Safetensors.open(from)) {
+            return train(Initializer.from(file));
+        }
+    }
+
+    private int train(Initializer initializer) throws IOException {
         var preset = Preset.mini();
         var files = new ModelFiles(common.models);
         var dit = new WanConfig("i2v", List.of(1, 2, 2), TEXT, 36, 128, 512, 64, 32, 16, 4, 6, true, true, 1e-6, 64);
@@ -63,7 +79,7 @@ final class TrainGenerator implements Callable<Integer> {
         long steps = common.steps(60_000);
         try (var backend = Backends.open(common.device, common.threads)) {
             var codec = Train.codec(Models.vae(files, backend));
-            var parameters = new Parameters(backend, new WanInitializer(), common.seed);
+            var parameters = new Parameters(backend, initializer, common.seed);
             // Class-agnostic and fixed, as the paper's one prompt is: rows that say nothing about the motion.
             var prompt = Random.philox(common.seed, 77).normal(backend, 1, TEXT, dit.textDim());
             var network = network(Weights.of(parameters), dit, clip, prompt);
