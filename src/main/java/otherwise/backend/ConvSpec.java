@@ -28,15 +28,15 @@ public record ConvSpec(
         int backW) {
 
     public long outT() {
-        return (t + frontT + backT - kernelT) / strideT + 1;
+        return Math.floorDiv(t + frontT + backT - kernelT, strideT) + 1;
     }
 
     public long outH() {
-        return (h + frontH + backH - kernelH) / strideH + 1;
+        return Math.floorDiv(h + frontH + backH - kernelH, strideH) + 1;
     }
 
     public long outW() {
-        return (w + frontW + backW - kernelW) / strideW + 1;
+        return Math.floorDiv(w + frontW + backW - kernelW, strideW) + 1;
     }
 
     /// Weights of one output channel.
