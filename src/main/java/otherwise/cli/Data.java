@@ -4,8 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.data.FrameProbe;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
@@ -56,12 +54,7 @@ final class Data implements Callable<Integer> {
             long clips = count == null ? chosen.clips() : count;
             var export = new ShapeMovingExport(new ShapeMoving(chosen), seed, clips);
             long written;
-            try (var bar = new ProgressBarBuilder()
-                    .setTaskName("clips")
-                    .setInitialMax(clips)
-                    .setUpdateIntervalMillis(500)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .build()) {
+            try (var bar = Bar.of("clips", clips)) {
                 written = export.write(out, VideoFile::write, (done, total) -> bar.stepTo(done));
             }
             System.out.printf(Locale.ROOT, "%,d clips in %s, %,d of them new%n", clips, out, written);

@@ -10,8 +10,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
@@ -128,12 +126,7 @@ final class Evaluate implements Callable<Integer> {
             var outcome = JSON.readValue(line, Outcome.class);
             done.put(outcome.clip(), outcome);
         }
-        try (var bar = new ProgressBarBuilder()
-                .setTaskName(name)
-                .setInitialMax(clips)
-                .setUpdateIntervalMillis(500)
-                .setStyle(ProgressBarStyle.ASCII)
-                .build()) {
+        try (var bar = Bar.of(name, clips)) {
             for (long i = 0; i < clips; i++) {
                 if (!done.containsKey(i)) {
                     done.put(i, outcome(i, variant(name).withSeed(seed + i), generator, classifier));

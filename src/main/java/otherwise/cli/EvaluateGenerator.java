@@ -5,8 +5,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
@@ -70,12 +68,7 @@ final class EvaluateGenerator implements Callable<Integer> {
             int kept = 0;
             double first = 0;
             var shown = new ArrayList<ContactSheet.Row>();
-            try (var bar = new ProgressBarBuilder()
-                    .setTaskName("clips")
-                    .setInitialMax(noises + (long) clips)
-                    .setUpdateIntervalMillis(500)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .build()) {
+            try (var bar = Bar.of("clips", noises + (long) clips)) {
                 var one = data.scene(seed, data.index(Split.TEST, 0)).render();
                 for (int i = 0; i < noises; i++) {
                     var made = Generate.make(generator, one, seed, i, steps, generator.shift());

@@ -8,8 +8,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.backend.Backend;
 import otherwise.backend.DeviceException;
 import otherwise.explain.Bttf;
@@ -89,12 +87,7 @@ final class Explanation {
         System.out.println(
                 "why " + source + " and not " + target + "? (" + run.input() + (run.note().isBlank() ? "" : ": " + run.note()) + ")");
         Counterfactual answer;
-        try (var bar = new ProgressBarBuilder()
-                .setTaskName(target)
-                .setInitialMax(run.options().schedule().atMost())
-                .setUpdateIntervalMillis(500)
-                .setStyle(ProgressBarStyle.ASCII)
-                .build()) {
+        try (var bar = Bar.of(target, run.options().schedule().atMost())) {
             answer = new Bttf(run.options())
                     .explain(
                             question,

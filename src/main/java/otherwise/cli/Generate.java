@@ -5,8 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.autograd.Activations;
 import otherwise.diffusion.EulerSolver;
 import otherwise.diffusion.FlowSchedule;
@@ -75,12 +73,7 @@ final class Generate implements Callable<Integer> {
             var frame = frame(generator);
             Files.createDirectories(out);
             var rows = new ArrayList<ContactSheet.Row>();
-            try (var bar = new ProgressBarBuilder()
-                    .setTaskName("videos")
-                    .setInitialMax(count)
-                    .setUpdateIntervalMillis(500)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .build()) {
+            try (var bar = Bar.of("videos", count)) {
                 for (int i = 0; i < count; i++) {
                     var made = make(generator, frame, seed, i, steps, shift == null ? generator.shift() : shift);
                     VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);

@@ -9,11 +9,11 @@ import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.explain.ModelFiles;
+import otherwise.explain.SwinClassifier;
 import otherwise.models.swin.SwinConfig;
 import otherwise.models.swin.VideoSwin;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tape;
-import otherwise.tensor.Tensor;
 import otherwise.train.ClassifierTraining;
 import otherwise.train.Parameters;
 import otherwise.train.SwinInitializer;
@@ -46,8 +46,8 @@ final class TrainClassifier implements Callable<Integer> {
             var objective = new ClassifierTraining(
                     backend,
                     preset,
-                    x -> swin.forward(normalized(x)),
-                    x -> judged.forward(normalized(x)),
+                    x -> swin.forward(SwinClassifier.normalised(x)),
+                    x -> judged.forward(SwinClassifier.normalised(x)),
                     FRAMES,
                     STRIDE,
                     batch,
@@ -64,12 +64,5 @@ final class TrainClassifier implements Callable<Integer> {
             files.writeClassifier(config, ShapeMoving.CLASSES, FRAMES, STRIDE, Train.format(preset), training.shipped(), notes);
             return Otherwise.DONE;
         }
-    }
-
-    /// Pixels in [-1, 1] → normalised by ImageNet's mean and deviation, over axis 1 of `[B, 3, T, H, W]`.
-    private static Tensor normalized(Tensor video) {
-        var mean = Tensor.of(video.backend(), new float[] {0.485f, 0.456f, 0.406f}, 1, 3, 1, 1, 1);
-        var deviation = Tensor.of(video.backend(), new float[] {0.229f, 0.224f, 0.225f}, 1, 3, 1, 1, 1);
-        return video.affine(0.5, 0.5).sub(mean).div(deviation);
     }
 }

@@ -3,8 +3,6 @@ package otherwise.cli;
 import java.util.Locale;
 import java.util.Map;
 import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.train.TrainingListener;
 
 /// Draws a training: a bar with loss and time left on a terminal, a line now and then in a log file.
@@ -24,13 +22,7 @@ final class TrainProgress implements TrainingListener, AutoCloseable {
     public void stepped(long step, long steps, double loss, double rate, double secondsPerStep) {
         if (terminal) {
             if (bar == null) {
-                bar = new ProgressBarBuilder()
-                        .setTaskName("train")
-                        .setInitialMax(steps)
-                        .setUpdateIntervalMillis(500)
-                        .setStyle(ProgressBarStyle.ASCII)
-                        .startsFrom(from, java.time.Duration.ZERO)
-                        .build();
+                bar = Bar.from("train", from, steps);
             }
             bar.stepTo(step);
             bar.setExtraMessage(String.format(Locale.ROOT, "loss %.4f", loss));
