@@ -1,6 +1,7 @@
 package otherwise.cli;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -71,7 +72,7 @@ final class Explanation {
         long began = System.nanoTime();
         var original = folder.original();
         var question = new Question(original, run.source(), run.target());
-        var log = new ArrayList<Iteration>();
+        var log = new ArrayList<>(folder.saved());
         var done = new CountDownLatch(1);
         var hook = new Thread(() -> {
             stopped = true;
@@ -98,6 +99,7 @@ final class Explanation {
                                 bar.setExtraMessage(String.format(Locale.ROOT, "n %d, %s %.3f", iteration.steps(), target,
                                         iteration.targetProbability()));
                                 log.add(iteration);
+                                writeLog(log);
                                 if (stopped) throw new Stopped();
                             },
                             new JournalFile(folder.state()));
@@ -111,6 +113,15 @@ final class Explanation {
         }
         write(answer, backend, (System.nanoTime() - began) * 1e-9);
         return answer;
+    }
+
+    /// For whoever watches a long run: the log after every iteration, whole.
+    private void writeLog(List<Iteration> log) {
+        try {
+            folder.writeLog(log);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private void write(Counterfactual answer, Backend backend, double seconds) throws IOException {

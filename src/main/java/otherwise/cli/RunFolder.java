@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import otherwise.explain.BttfOptions;
 import otherwise.explain.Iteration;
+import otherwise.explain.JournalFile;
 import otherwise.explain.ModelFiles;
 import otherwise.io.AtomicFile;
 import otherwise.io.InvalidFileException;
@@ -110,6 +111,13 @@ record RunFolder(Path path) {
 
     Video original() throws IOException {
         return VideoFile.read(path.resolve(ORIGINAL));
+    }
+
+    /// The iterations that a run to be gone on with has behind it: the state knows, the log file may be one ahead or behind.
+    List<Iteration> saved() throws IOException {
+        var last = new JournalFile(state()).last();
+        if (last.isEmpty()) return List.of();
+        return last.get().notes().getOrDefault("log", "").lines().map(Iteration::parse).toList();
     }
 
     void writeLog(List<Iteration> log) throws IOException {

@@ -46,6 +46,8 @@ class ExplainCommandTest {
         }
         assertEquals(Otherwise.WRONG_INPUT, explain(folder, out, "--video", clip.toString()), "a run is not overwritten");
 
+        assertEquals(5, Files.readAllLines(out.resolve("iterations.csv")).size(), "a line for the names, and one for each iteration");
+
         // Another folder that knows no more than the question.
         var again = Files.createDirectory(folder.resolve("again"));
         for (var name : List.of("run.json", "original.mkv")) Files.copy(out.resolve(name), again.resolve(name));
@@ -53,6 +55,9 @@ class ExplainCommandTest {
         for (var name : List.of("latents.safetensors", "counterfactual.mkv")) {
             assertArrayEquals(Files.readAllBytes(out.resolve(name)), Files.readAllBytes(again.resolve(name)), name);
         }
+        // A finished run has only its results made again: no iteration is lost or counted twice.
+        assertEquals(verdict, Otherwise.run("explain", "--resume", again.toString(), "--threads", "1"));
+        assertEquals(5, Files.readAllLines(again.resolve("iterations.csv")).size());
     }
 
     private static int explain(Path models, Path out, String... more) {
