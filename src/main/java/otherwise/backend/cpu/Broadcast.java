@@ -26,6 +26,7 @@ final class Broadcast {
         // The innermost stride is 0 or 1 in every broadcast; others come from views.
         long stepA = axes.innerStride(0);
         long stepB = axes.innerStride(1);
+        var loop = loop(f, stepA, stepB);
         parallel.range(axes.size(), Lanes.GRAIN, (from, to) -> {
             var walk = axes.walk(1, from / inner);
             long column = from % inner;
@@ -33,10 +34,9 @@ final class Broadcast {
                 long n = Math.min(inner - column, to - i);
                 long ia = walk.offset(0) + column * stepA;
                 long ib = walk.offset(1) + column * stepB;
-                if (stepA == 1 && stepB == 1) rows(f, y, i, a, ia, b, ib, n);
-                else if (stepA == 1 && stepB == 0) rowAndNumber(f, y, i, a, ia, at(b, ib), n);
-                else if (stepA == 0 && stepB == 1) numberAndRow(f, y, i, at(a, ia), b, ib, n);
-                else for (long j = 0; j < n; j++) put(y, i + j, apply(f, at(a, ia + j * stepA), at(b, ib + j * stepB)));
+                long end = loop == null ? 0 : whole(n);
+                if (end > 0) loop.run(y, i, a, ia, b, ib, end);
+                for (long j = end; j < n; j++) put(y, i + j, apply(f, at(a, ia + j * stepA), at(b, ib + j * stepB)));
                 i += n;
                 column = 0;
                 walk.next();
@@ -53,60 +53,78 @@ final class Broadcast {
         };
     }
 
-    private static void rows(Binary f, MemorySegment y, long iy, MemorySegment a, long ia, MemorySegment b, long ib, long n) {
-        long end = whole(n);
-        switch (f) {
-            case ADD -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).add(load(b, ib + j)), y, iy + j);
-            }
-            case SUB -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).sub(load(b, ib + j)), y, iy + j);
-            }
-            case MUL -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).mul(load(b, ib + j)), y, iy + j);
-            }
-            case DIV -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).div(load(b, ib + j)), y, iy + j);
-            }
-        }
-        for (long j = end; j < n; j++) put(y, iy + j, apply(f, at(a, ia + j), at(b, ib + j)));
+    /// A run of whole vectors from these elements on. As in [UnaryLoops], each loop is a method of its own.
+    @FunctionalInterface
+    private interface Run {
+        void run(MemorySegment y, long iy, MemorySegment a, long ia, MemorySegment b, long ib, long n);
     }
 
-    private static void rowAndNumber(Binary f, MemorySegment y, long iy, MemorySegment a, long ia, float number, long n) {
-        long end = whole(n);
-        var b = all(number);
-        switch (f) {
-            case ADD -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).add(b), y, iy + j);
-            }
-            case SUB -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).sub(b), y, iy + j);
-            }
-            case MUL -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).mul(b), y, iy + j);
-            }
-            case DIV -> {
-                for (long j = 0; j < end; j += W) store(load(a, ia + j).div(b), y, iy + j);
-            }
-        }
-        for (long j = end; j < n; j++) put(y, iy + j, apply(f, at(a, ia + j), number));
+    /// The loop for these strides of the fastest axis; null where there is none but the scalar one.
+    private static Run loop(Binary f, long stepA, long stepB) {
+        if (stepA == 1 && stepB == 1) return rows(f);
+        if (stepA == 1 && stepB == 0) return rowAndNumber(f);
+        return stepA == 0 && stepB == 1 ? numberAndRow(f) : null;
     }
 
-    private static void numberAndRow(Binary f, MemorySegment y, long iy, float number, MemorySegment b, long ib, long n) {
-        long end = whole(n);
-        var a = all(number);
-        switch (f) {
-            case ADD, MUL -> {
-                rowAndNumber(f, y, iy, b, ib, number, n);
-                return;
-            }
-            case SUB -> {
-                for (long j = 0; j < end; j += W) store(a.sub(load(b, ib + j)), y, iy + j);
-            }
-            case DIV -> {
-                for (long j = 0; j < end; j += W) store(a.div(load(b, ib + j)), y, iy + j);
-            }
-        }
-        for (long j = end; j < n; j++) put(y, iy + j, apply(f, number, at(b, ib + j)));
+    /// Two rows.
+    private static Run rows(Binary f) {
+        return switch (f) {
+            case ADD -> (y, iy, a, ia, b, ib, n) -> {
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).add(load(b, ib + j)), y, iy + j);
+            };
+            case SUB -> (y, iy, a, ia, b, ib, n) -> {
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).sub(load(b, ib + j)), y, iy + j);
+            };
+            case MUL -> (y, iy, a, ia, b, ib, n) -> {
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).mul(load(b, ib + j)), y, iy + j);
+            };
+            case DIV -> (y, iy, a, ia, b, ib, n) -> {
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).div(load(b, ib + j)), y, iy + j);
+            };
+        };
+    }
+
+    /// A row and a number.
+    private static Run rowAndNumber(Binary f) {
+        return switch (f) {
+            case ADD -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(b, ib));
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).add(v), y, iy + j);
+            };
+            case SUB -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(b, ib));
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).sub(v), y, iy + j);
+            };
+            case MUL -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(b, ib));
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).mul(v), y, iy + j);
+            };
+            case DIV -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(b, ib));
+                for (long j = 0; j < n; j += W) store(load(a, ia + j).div(v), y, iy + j);
+            };
+        };
+    }
+
+    /// A number and a row.
+    private static Run numberAndRow(Binary f) {
+        return switch (f) {
+            case ADD -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(a, ia));
+                for (long j = 0; j < n; j += W) store(v.add(load(b, ib + j)), y, iy + j);
+            };
+            case SUB -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(a, ia));
+                for (long j = 0; j < n; j += W) store(v.sub(load(b, ib + j)), y, iy + j);
+            };
+            case MUL -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(a, ia));
+                for (long j = 0; j < n; j += W) store(v.mul(load(b, ib + j)), y, iy + j);
+            };
+            case DIV -> (y, iy, a, ia, b, ib, n) -> {
+                var v = all(at(a, ia));
+                for (long j = 0; j < n; j += W) store(v.div(load(b, ib + j)), y, iy + j);
+            };
+        };
     }
 }

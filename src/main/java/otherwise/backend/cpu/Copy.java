@@ -139,8 +139,8 @@ final class Copy {
     static void scatterAddRows(
             Parallel parallel, MemorySegment y, MemorySegment x, MemorySegment index, long rows, long yRows, long c) {
         y.asSlice(0, yRows * c << 2).fill((byte) 0);
-        // Narrow bands would share cache lines; a small job is not worth dividing.
-        long band = rows * c <= Lanes.GRAIN ? c : Math.max(4L * VectorMath.LANES, Lanes.GRAIN / Math.max(1, rows));
+        // A small job is not worth dividing, and narrow bands use memory badly: an eighth of the columns, in whole cache lines.
+        long band = rows * c <= Lanes.GRAIN ? c : Math.max(64, (c / 8 + 63) & -64);
         parallel.range(c, band, (from, to) -> {
             int w = VectorMath.LANES;
             long end = from + Lanes.whole(to - from);

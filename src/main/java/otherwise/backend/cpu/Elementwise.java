@@ -4,14 +4,12 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
-import static jdk.incubator.vector.VectorOperators.GT;
 import static otherwise.backend.cpu.Lanes.all;
 import static otherwise.backend.cpu.Lanes.at;
 import static otherwise.backend.cpu.Lanes.load;
 import static otherwise.backend.cpu.Lanes.put;
 import static otherwise.backend.cpu.Lanes.store;
 import static otherwise.backend.cpu.Lanes.whole;
-import static otherwise.backend.cpu.Lanes.zero;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -19,8 +17,6 @@ import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
 
 /// What is done to every element by itself.
-///
-/// Each function has a loop of its own: one loop that called it through an interface would box every vector.
 final class Elementwise {
     private static final int W = VectorMath.LANES;
 
@@ -52,135 +48,33 @@ final class Elementwise {
     }
 
     static void unary(Parallel parallel, Unary f, MemorySegment y, MemorySegment x, long n) {
+        var loop = UnaryLoops.forward(f);
         parallel.range(n, Lanes.GRAIN, (from, to) -> {
             long end = from + whole(to - from);
             long rest = (to - end) << 2;
-            forward(f, y, x, from, end);
+            loop.run(y, x, from, end);
             if (rest == 0) return;
             var last = REST.get();
             MemorySegment.copy(x, end << 2, last, 0, rest);
-            forward(f, last, last, 0, W);
+            loop.run(last, last, 0, W);
             MemorySegment.copy(last, 0, y, end << 2, rest);
         });
     }
 
     static void unaryBackward(Parallel parallel, Unary f, MemorySegment dx, MemorySegment dy, MemorySegment x, long n) {
+        var loop = UnaryLoops.backward(f);
         parallel.range(n, Lanes.GRAIN, (from, to) -> {
             long end = from + whole(to - from);
             long rest = (to - end) << 2;
-            backward(f, dx, dy, x, from, end);
+            loop.run(dx, dy, x, from, end);
             if (rest == 0) return;
             var last = REST.get();
             var lastX = last.asSlice(4L * W);
             MemorySegment.copy(dy, end << 2, last, 0, rest);
             MemorySegment.copy(x, end << 2, lastX, 0, rest);
-            backward(f, last, last, lastX, 0, W);
+            loop.run(last, last, lastX, 0, W);
             MemorySegment.copy(last, 0, dx, end << 2, rest);
         });
-    }
-
-    /// y = f(x) over whole vectors. The functions that networks use little (logarithm, sine, cosine) go by the JDK's, in double.
-    private static void forward(Unary f, MemorySegment y, MemorySegment x, long from, long to) {
-        switch (f) {
-            case NEG -> {
-                for (long i = from; i < to; i += W) store(load(x, i).neg(), y, i);
-            }
-            case ABS -> {
-                for (long i = from; i < to; i += W) store(load(x, i).abs(), y, i);
-            }
-            case SQUARE -> {
-                for (long i = from; i < to; i += W) {
-                    var v = load(x, i);
-                    store(v.mul(v), y, i);
-                }
-            }
-            case SQRT -> {
-                for (long i = from; i < to; i += W) store(load(x, i).sqrt(), y, i);
-            }
-            case EXP -> {
-                for (long i = from; i < to; i += W) store(VectorMath.exp(load(x, i)), y, i);
-            }
-            case LOG -> {
-                for (long i = from; i < to; i++) put(y, i, (float) Math.log(at(x, i)));
-            }
-            case SIN -> {
-                for (long i = from; i < to; i++) put(y, i, (float) Math.sin(at(x, i)));
-            }
-            case COS -> {
-                for (long i = from; i < to; i++) put(y, i, (float) Math.cos(at(x, i)));
-            }
-            case TANH -> {
-                for (long i = from; i < to; i += W) store(Activation.tanh(load(x, i)), y, i);
-            }
-            case SIGMOID -> {
-                for (long i = from; i < to; i += W) store(Activation.sigmoid(load(x, i)), y, i);
-            }
-            case RELU -> {
-                for (long i = from; i < to; i += W) store(load(x, i).max(zero()), y, i);
-            }
-            case SILU -> {
-                for (long i = from; i < to; i += W) store(Activation.silu(load(x, i)), y, i);
-            }
-            case GELU -> {
-                for (long i = from; i < to; i += W) store(Activation.gelu(load(x, i)), y, i);
-            }
-            case GELU_TANH -> {
-                for (long i = from; i < to; i += W) store(Activation.geluTanh(load(x, i)), y, i);
-            }
-        }
-    }
-
-    /// dx = dy · f′(x) over whole vectors. At a corner the slope is 0, as in PyTorch.
-    private static void backward(Unary f, MemorySegment dx, MemorySegment dy, MemorySegment x, long from, long to) {
-        switch (f) {
-            case NEG -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).neg(), dx, i);
-            }
-            case ABS -> {
-                for (long i = from; i < to; i += W) {
-                    var v = load(x, i);
-                    var g = load(dy, i);
-                    store(zero().blend(g, v.compare(GT, 0)).blend(g.neg(), v.lt(0)), dx, i);
-                }
-            }
-            case SQUARE -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(load(x, i)).mul(2), dx, i);
-            }
-            case SQRT -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(0.5f).div(load(x, i).sqrt()), dx, i);
-            }
-            case EXP -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(VectorMath.exp(load(x, i))), dx, i);
-            }
-            case LOG -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).div(load(x, i)), dx, i);
-            }
-            case SIN -> {
-                for (long i = from; i < to; i++) put(dx, i, (float) (at(dy, i) * Math.cos(at(x, i))));
-            }
-            case COS -> {
-                for (long i = from; i < to; i++) put(dx, i, (float) (at(dy, i) * -Math.sin(at(x, i))));
-            }
-            case TANH -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(Activation.tanhSlope(load(x, i))), dx, i);
-            }
-            case SIGMOID -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(Activation.sigmoidSlope(load(x, i))), dx, i);
-            }
-            case RELU -> {
-                for (long i = from; i < to; i += W)
-                    store(zero().blend(load(dy, i), load(x, i).compare(GT, 0)), dx, i);
-            }
-            case SILU -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(Activation.siluSlope(load(x, i))), dx, i);
-            }
-            case GELU -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(Activation.geluSlope(load(x, i))), dx, i);
-            }
-            case GELU_TANH -> {
-                for (long i = from; i < to; i += W) store(load(dy, i).mul(Activation.geluTanhSlope(load(x, i))), dx, i);
-            }
-        }
     }
 
     /// y = x · scale + offset
