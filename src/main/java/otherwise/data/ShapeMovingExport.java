@@ -1,12 +1,12 @@
 package otherwise.data;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.stream.LongStream;
+import java.util.concurrent.atomic.AtomicReference;
 import otherwise.data.ShapeMoving.Split;
 import otherwise.io.AtomicFile;
 import otherwise.io.InvalidFileException;
@@ -48,32 +48,65 @@ public record ShapeMovingExport(ShapeMoving data, long seed, long count) {
             for (String name : ShapeMoving.CLASSES) Files.createDirectories(folder.resolve(nameOf(split)).resolve(name));
         }
         claim(folder);
-        var done = new AtomicLong();
-        var written = new AtomicLong();
-        try {
-            LongStream.range(0, count).parallel().forEach(index -> {
-                Scene scene = data.scene(seed, index);
-                Path file = folder.resolve(file(index, scene));
-                if (!Files.exists(file)) {
-                    encode(file, scene, encoder);
-                    written.incrementAndGet();
-                }
-                synchronized (done) {
-                    progress.at(done.incrementAndGet(), count);
-                }
-            });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
+        var work = new Work(this, folder, encoder, progress);
+        // Closing waits for every worker, so nothing is being written any more when this returns or throws.
+        try (var workers = Executors.newFixedThreadPool(Runtime.getRuntime().availableProcessors())) {
+            for (int i = 0; i < Runtime.getRuntime().availableProcessors(); i++) workers.execute(work);
         }
+        work.requireDone();
         AtomicFile.write(folder.resolve("labels.csv"), table());
-        return written.get();
+        return work.written.get();
     }
 
-    private static void encode(Path file, Scene scene, Encoder encoder) {
-        try {
-            AtomicFile.writeFile(file, part -> encoder.write(part, scene.render()));
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    /// What the workers share: each takes the next clip until there is none or one of them has failed.
+    private static final class Work implements Runnable {
+        private final ShapeMovingExport export;
+        private final Path folder;
+        private final Encoder encoder;
+        private final Progress progress;
+        private final AtomicLong next = new AtomicLong();
+        private final AtomicLong written = new AtomicLong();
+        private final AtomicReference<Exception> failure = new AtomicReference<>();
+        private long done;
+
+        Work(ShapeMovingExport export, Path folder, Encoder encoder, Progress progress) {
+            this.export = export;
+            this.folder = folder;
+            this.encoder = encoder;
+            this.progress = progress;
+        }
+
+        @Override
+        public void run() {
+            try {
+                for (long i = next.getAndIncrement(); i < export.count && failure.get() == null; i = next.getAndIncrement()) write(i);
+            } catch (IOException | RuntimeException e) {
+                failure.compareAndSet(null, e);
+            }
+        }
+
+        private void write(long index) throws IOException {
+            Scene scene = export.data.scene(export.seed, index);
+            Path file = folder.resolve(export.file(index, scene));
+            if (!Files.exists(file)) {
+                AtomicFile.writeFile(file, part -> encoder.write(part, scene.render()));
+                written.incrementAndGet();
+            }
+            report();
+        }
+
+        private synchronized void report() {
+            progress.at(++done, export.count);
+        }
+
+        private synchronized void requireDone() throws IOException {
+            switch (failure.get()) {
+                case IOException e -> throw e;
+                case RuntimeException e -> throw e;
+                case null, default -> {
+                    if (done < export.count) throw new IOException("interrupted after " + done + " of " + export.count + " clips");
+                }
+            }
         }
     }
 
