@@ -16,6 +16,6 @@ final class Bar {
     /// A bar of which `done` steps were done in an earlier run.
     static ProgressBar from(String task, long done, long max) {
         return new ProgressBarBuilder().setTaskName(task).setInitialMax(max).setUpdateIntervalMillis(500).setStyle(ProgressBarStyle.ASCII)
-            .startsFrom(done, java.time.Duration.ZERO).build();
+                .startsFrom(done, java.time.Duration.ZERO).build();
     }
 }

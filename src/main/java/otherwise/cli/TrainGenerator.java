@@ -55,9 +55,9 @@ final class TrainGenerator implements Callable<Integer> {
     private long easy;
 
     @Option(
-        names = "--from",
-        paramLabel = "FILE",
-        description = "Start from this generator, or from the average in a training's state.safetensors, instead of from nothing.")
+            names = "--from",
+            paramLabel = "FILE",
+            description = "Start from this generator, or from the average in a training's state.safetensors, instead of from nothing.")
     private Path from;
 
     @Mixin

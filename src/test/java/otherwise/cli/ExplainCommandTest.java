@@ -61,7 +61,8 @@ class ExplainCommandTest {
     }
 
     private static int explain(Path models, Path out, String... more) {
-        var args = new ArrayList<>(List.of("explain", "--models", models.toString(), "--threads", "1", "--out", out.toString(), "--k", "4"));
+        var args =
+                new ArrayList<>(List.of("explain", "--models", models.toString(), "--threads", "1", "--out", out.toString(), "--k", "4"));
         if (!List.of(more).contains("--steps")) args.addAll(List.of("--steps", "2"));
         args.addAll(List.of(more));
         return Otherwise.run(args.toArray(String[]::new));

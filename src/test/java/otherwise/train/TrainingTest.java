@@ -48,7 +48,7 @@ class TrainingTest {
             var parameters = new Parameters(backend, (name, shape, random) -> Initializer.scaled(name, shape, random, 1), 1);
             var objective = new Regression(backend, Linear.load(Weights.of(parameters), 5, 2));
             var settings = new Training.Settings(
-                new LearningRate(0.05, 0.001, 4, STEPS), AdamW.Settings.DEFAULT, 1.0, 0.9, 10, 20, 1e9);
+                    new LearningRate(0.05, 0.001, 4, STEPS), AdamW.Settings.DEFAULT, 1.0, 0.9, 10, 20, 1e9);
             var training = new Training(parameters, settings, folder);
             boolean finished = training.run(objective, new TrainingListener() {
                 @Override
@@ -102,7 +102,7 @@ class TrainingTest {
     void frozenParametersStayAndDoNotTrain() {
         try (var backend = new CpuBackend(1)) {
             var parameters = new Parameters(
-                backend, (name, shape, random) -> Initializer.scaled(name, shape, random, 1), 1, name -> name.endsWith("weight"));
+                    backend, (name, shape, random) -> Initializer.scaled(name, shape, random, 1), 1, name -> name.endsWith("weight"));
             var linear = Linear.load(Weights.of(parameters), 5, 2);
             assertFalse(linear.weight().requiresGrad());
             assertTrue(linear.bias().requiresGrad());
