@@ -117,10 +117,10 @@ final class Train implements Callable<Integer> {
         }
 
         /// Lines of metadata that say where a model came from.
-        Map<String, String> notes(Training training, long steps, Map<String, Double> figures) {
+        Map<String, String> notes(Training training, Map<String, Double> figures) {
             var notes = new LinkedHashMap<String, String>();
             notes.put("data", "Shape-Moving mini, seed " + seed);
-            notes.put("steps", Long.toString(steps));
+            notes.put("steps", Long.toString(training.step()));
             notes.put("training_seconds", String.format(Locale.ROOT, "%.0f", training.seconds()));
             figures.forEach((name, value) -> notes.put("held_out_" + name, String.format(Locale.ROOT, "%.4f", value)));
             return notes;

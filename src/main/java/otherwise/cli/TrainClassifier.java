@@ -59,7 +59,7 @@ final class TrainClassifier implements Callable<Integer> {
                 accuracy = objective.accuracy(JUDGED);
             }
             System.out.printf(Locale.ROOT, "accuracy on %,d held-out clips: %.4f%n", JUDGED, accuracy);
-            var notes = common.notes(training, steps, Map.of("accuracy", accuracy));
+            var notes = common.notes(training, Map.of("accuracy", accuracy));
             var files = new ModelFiles(common.models);
             files.writeClassifier(config, ShapeMoving.CLASSES, FRAMES, STRIDE, Train.format(preset), training.shipped(), notes);
             return Otherwise.DONE;

@@ -90,7 +90,7 @@ final class TrainGenerator implements Callable<Integer> {
             if (!common.run(training, objective, parameters)) return Otherwise.NO;
             Map<String, String> notes;
             try (var _ = Tape.off()) {
-                notes = common.notes(training, steps, objective.validate());
+                notes = common.notes(training, objective.validate());
             }
             notes.put("vae_sha256", Sha256.of(files.vae()));
             var shipped = training.shipped();

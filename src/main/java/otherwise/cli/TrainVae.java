@@ -93,7 +93,7 @@ final class TrainVae implements Callable<Integer> {
                 deviation = encoder == null ? floats(statistics[1]) : encoder.floats("latents_std");
             }
             System.out.printf(Locale.ROOT, "PSNR on %d held-out clips: %.2f dB%n", JUDGED, psnr);
-            var notes = common.notes(training, steps, Map.of("psnr", psnr));
+            var notes = common.notes(training, Map.of("psnr", psnr));
             if (encoder != null)
                 notes.put("encoder_training",
                         encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");
