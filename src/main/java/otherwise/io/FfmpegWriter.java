@@ -21,6 +21,8 @@ import org.bytedeco.ffmpeg.swscale.SwsContext;
 
 /// Encodes a video into one file. The same video gives the same bytes: no times, no random identifiers.
 final class FfmpegWriter implements AutoCloseable {
+    /// Pixels up to which a video is coded frame by frame.
+    private static final long SMALL = 256 * 256;
 
     /// An encoder by ffmpeg's name, and what to tell it.
     private record Encoder(String name, Map<String, String> options) {}
@@ -117,7 +119,10 @@ final class FfmpegWriter implements AutoCloseable {
         encoder.framerate(rate);
         encoder.time_base(avutil.av_inv_q(rate));
         encoder.pix_fmt(format.pixels());
-        encoder.gop_size(Math.max(1, (int) Math.round(video.fps())));
+        // In small pictures OpenH264 skips blocks whose brightness hardly changes, and a coloured object leaves trails: there, every frame
+        // stands alone.
+        boolean small = (long) video.width() * video.height() <= SMALL;
+        encoder.gop_size(small ? 1 : Math.max(1, (int) Math.round(video.fps())));
         encoder.flags(encoder.flags() | avcodec.AV_CODEC_FLAG_BITEXACT);
         if (isYuv()) {
             // Said aloud, so that no player has to guess how the colours were made.
