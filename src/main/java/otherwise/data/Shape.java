@@ -8,9 +8,7 @@ public enum Shape {
     DISC(1.0),
     SQUARE(0.9),
     TRIANGLE(1.25),
-    STAR(1.3),
-    RING(1.1),
-    CROSS(1.1);
+    STAR(1.3);
 
     private static final double[] TRIANGLE_X = {0, 0.866025403784, -0.866025403784};
     private static final double[] TRIANGLE_Y = {-1, 0.5, 0.5};
@@ -43,8 +41,6 @@ public enum Shape {
             case SQUARE -> box(x, y, reach * size, reach * size);
             case TRIANGLE -> polygon(x, y, reach * size, TRIANGLE_X, TRIANGLE_Y);
             case STAR -> polygon(x, y, reach * size, STAR_X, STAR_Y);
-            case RING -> Math.abs(Math.sqrt(x * x + y * y) - 0.82 * size) - 0.28 * size;
-            case CROSS -> Math.min(box(x, y, reach * size, 0.4 * size), box(x, y, 0.4 * size, reach * size));
         };
     }
 

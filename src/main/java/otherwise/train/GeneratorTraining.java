@@ -13,10 +13,13 @@ import otherwise.tensor.Tensor;
 ///
 ///     x_σ = (1 − σ)·x + σ·ε        loss = ‖ v(x_σ, 1000·σ, first frame) − (ε − x) ‖²
 ///
-/// Levels are drawn as the sampler uses them: uniform, then shifted towards the noise. Errors in the cells that the object may reach from
-/// where it starts count more; that region is the same for every direction, so it favours none.
+/// Levels are drawn as the sampler uses them: uniform, then shifted towards the noise. Errors count more in two places:
+/// - in the cells that the object may reach from where it starts: that region is the same for every direction, so it favours none;
+/// - in the cells where the object is, the more the less noise there is. Weights that know the clip bias the mean over all clips that
+///   `x_σ` may have come from; where little noise leaves but one, there is nothing to bias, and what remains is the object's outline.
 public final class GeneratorTraining implements Objective {
-    private static final float EXTRA = 3;
+    private static final float REACHED = 3;
+    private static final float OBJECT = 8;
     private static final int HELD_OUT = 256;
 
     /// What the transformer and its image encoder make of noise and a first frame.
@@ -79,7 +82,7 @@ public final class GeneratorTraining implements Objective {
         var s = Tensor.of(backend, sigma, batch, 1, 1, 1, 1);
         var noisy = x.add(noise.sub(x).mul(s));
         var v = network.velocity(noisy, t, from.told(places), firstFrames(from, places));
-        var weights = reach(from, places, x.dim(3), x.dim(4));
+        var weights = weights(from, places, sigma, x.shape().dims());
         return v.sub(noise.sub(x)).square().mul(weights).mean().div(weights.mean());
     }
 
@@ -90,24 +93,38 @@ public final class GeneratorTraining implements Objective {
         return frames.reshape(frames.dim(0), 3, frames.dim(3), frames.dim(4));
     }
 
-    /// 1 + [#EXTRA] in the latent cells that the object can reach whichever way it goes, `[B, 1, 1, h, w]`.
-    private Tensor reach(LatentPool from, int[] places, long h, long w) {
-        var weights = new float[Math.toIntExact(places.length * h * w)];
+    /// 1, and [#REACHED] more in the latent cells that the object can reach whichever way it goes, and `(1 - σ)` · [#OBJECT] more in those
+    /// that it covers; `[B, 1, F, h, w]`.
+    private Tensor weights(LatentPool from, int[] places, float[] sigma, long[] dims) {
+        int latents = Math.toIntExact(dims[2]);
+        int h = Math.toIntExact(dims[3]);
+        int w = Math.toIntExact(dims[4]);
+        var weights = new float[places.length * latents * h * w];
         int at = 0;
-        for (int place : places) {
-            var scene = from.scene(place);
+        for (int b = 0; b < places.length; b++) {
+            var scene = from.scene(places[b]);
             double cell = scene.height() / (double) h;
             double object = scene.shape().reach() * scene.size() + cell / 2;
-            for (int i = 0; i < h; i++) {
-                for (int j = 0; j < w; j++) {
-                    double dy = Math.abs((i + 0.5) * cell - 0.5 - scene.y0());
-                    double dx = Math.abs((j + 0.5) * cell - 0.5 - scene.x0());
-                    boolean reached = Math.min(dx, dy) < object && Math.max(dx, dy) < object + scene.travel();
-                    weights[at++] = reached ? 1 + EXTRA : 1;
+            // The first latent stands for the first frame, each later one for an equal share of the others.
+            double share = latents > 1 ? (scene.frames() - 1.0) / (latents - 1) : 0;
+            for (int f = 0; f < latents; f++) {
+                double frame = Math.max(0, (f - 0.5) * share + 0.5);
+                for (int i = 0; i < h; i++) {
+                    for (int j = 0; j < w; j++) {
+                        double y = (i + 0.5) * cell - 0.5;
+                        double x = (j + 0.5) * cell - 0.5;
+                        double dy = Math.abs(y - scene.y0());
+                        double dx = Math.abs(x - scene.x0());
+                        float weight = 1;
+                        if (Math.min(dx, dy) < object && Math.max(dx, dy) < object + scene.travel()) weight += REACHED;
+                        if (Math.max(Math.abs(x - scene.x(frame)), Math.abs(y - scene.y(frame))) < object)
+                            weight += OBJECT * (1 - sigma[b]);
+                        weights[at++] = weight;
+                    }
                 }
             }
         }
-        return Tensor.of(backend, weights, places.length, 1, 1, h, w);
+        return Tensor.of(backend, weights, places.length, 1, latents, h, w);
     }
 
     /// The loss on held-out clips, always with the same noise.

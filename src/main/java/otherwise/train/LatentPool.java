@@ -1,8 +1,6 @@
 package otherwise.train;
 
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import otherwise.backend.Backend;
 import otherwise.data.Preset;
 import otherwise.data.Scene;
@@ -15,8 +13,11 @@ import otherwise.tensor.Tensor;
 ///
 /// A clip is held as what the generator must produce (its own latent) and what it is told (the latent of its first frame followed by
 /// grey), `[16, F, h, w]` each. Which clip stands at a place depends on seed and place alone.
+///
+/// Every scene stands there once for each class, side by side: of clips that each begin differently a network learns by heart which way
+/// they go, and what it generates leans the way of the training clip that it takes the first frame for.
 final class LatentPool {
-    private static final int AT_ONCE = 8;
+    private static final int WAYS = ShapeMoving.CLASSES.size();
 
     private final Backend backend;
     private final LatentCodec codec;
@@ -37,7 +38,7 @@ final class LatentPool {
         this.seed = seed;
         this.split = split;
         this.clips = new float[capacity][];
-        this.told = new float[capacity][];
+        this.told = new float[(capacity + WAYS - 1) / WAYS][];
     }
 
     int capacity() {
@@ -46,7 +47,7 @@ final class LatentPool {
 
     Scene scene(int place) {
         var data = new ShapeMoving(preset, place >= easy ? 1 : place / (double) easy);
-        return data.scene(seed, data.index(split, place));
+        return data.scene(seed, data.index(split, place / WAYS)).toward(place % WAYS);
     }
 
     /// The latents of these clips, `[B, 16, F, h, w]`.
@@ -58,7 +59,7 @@ final class LatentPool {
     /// The latents of their first frames, each followed by grey, `[B, 16, F, h, w]`.
     Tensor told(int[] places) {
         encode(places);
-        return gathered(told, places);
+        return gathered(told, Arrays.stream(places).map(p -> p / WAYS).toArray());
     }
 
     private Tensor gathered(float[][] from, int[] places) {
@@ -69,27 +70,25 @@ final class LatentPool {
     }
 
     private void encode(int[] places) {
-        var missing = Arrays.stream(places).filter(p -> clips[p] == null).distinct().boxed().toList();
-        for (int at = 0; at < missing.size(); at += AT_ONCE) encode(missing.subList(at, Math.min(missing.size(), at + AT_ONCE)));
+        Arrays.stream(places).map(p -> p / WAYS).filter(s -> told[s] == null).distinct().forEach(this::encode);
     }
 
-    private void encode(List<Integer> places) {
+    /// The scene's clips, whichever way, and their common first frame.
+    private void encode(int scene) {
         try (var _ = backend.scope();
                 var _ = Tape.off()) {
-            var scenes = places.stream().map(this::scene).toArray(Scene[]::new);
-            var video = ClipBatch.of(scenes).on(backend);
-            var first = video.slice(2, 0, 1).pad(2, 0, video.dim(2) - 1);
-            var latents = new ArrayList<float[]>();
-            for (var x : List.of(video, first)) {
-                var z = codec.encode(x);
-                shape = z.shape().dims();
-                latents.add(z.floats());
-            }
-            int each = latents.getFirst().length / scenes.length;
-            for (int b = 0; b < scenes.length; b++) {
-                clips[places.get(b)] = Arrays.copyOfRange(latents.get(0), b * each, (b + 1) * each);
-                told[places.get(b)] = Arrays.copyOfRange(latents.get(1), b * each, (b + 1) * each);
-            }
+            int from = scene * WAYS;
+            int count = Math.min(WAYS, clips.length - from);
+            var scenes = new Scene[count];
+            for (int c = 0; c < count; c++) scenes[c] = scene(from + c);
+            var videos = ClipBatch.of(scenes).on(backend);
+            var first = videos.slice(0, 0, 1).slice(2, 0, 1).pad(2, 0, videos.dim(2) - 1);
+            var z = codec.encode(Tensor.concat(0, videos, first));
+            shape = z.shape().dims();
+            float[] latents = z.floats();
+            int each = latents.length / (count + 1);
+            for (int c = 0; c < count; c++) clips[from + c] = Arrays.copyOfRange(latents, c * each, (c + 1) * each);
+            told[scene] = Arrays.copyOfRange(latents, count * each, latents.length);
         }
     }
 }
