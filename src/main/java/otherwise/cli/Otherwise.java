@@ -1,6 +1,7 @@
 package otherwise.cli;
 
 import java.util.concurrent.Callable;
+import otherwise.cli.bench.Bench;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -23,7 +24,7 @@ import picocli.CommandLine.ScopeType;
         versionProvider = Otherwise.Version.class,
         subcommands = {
             Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
-            Verify.class, Devices.class,
+            Verify.class, Devices.class, Bench.class,
             HelpCommand.class
         })
 public final class Otherwise implements Callable<Integer> {

@@ -16,6 +16,12 @@ public record Positions(List<Angles> angles, long[] lengths) {
     /// cos and sin, each `[L, D/2]`
     public record Angles(Tensor cos, Tensor sin) {}
 
+    /// Those of one video of `frames × rows × columns` patches.
+    public static Positions of(Backend backend, int headDim, long frames, long rows, long columns) {
+        var grid = new Grid(frames, rows, columns);
+        return of(backend, headDim, List.of(grid), grid.tokens());
+    }
+
     /// @param length tokens of every sample, padding included; padding is not turned
     static Positions of(Backend backend, int headDim, List<Grid> grids, long length) {
         boolean alike = grids.stream().distinct().count() == 1;

@@ -17,9 +17,10 @@ import otherwise.tensor.Tensor;
 ///
 /// The six vectors are `modulation` + e, so the time enters every block through the same projection and a table of the block's own.
 /// `norm1` and `norm2` have no weights. `norm3` is `null` where the configuration has no `cross_attn_norm`.
-record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention crossAttn, Mlp ffn, Tensor modulation, double eps) {
+public record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention crossAttn, Mlp ffn, Tensor modulation, double eps) {
 
-    static WanBlock load(Weights w, WanConfig c) {
+    /// @throws otherwise.backend.ShapeException naming the first tensor that is missing or has another shape
+    public static WanBlock load(Weights w, WanConfig c) {
         return new WanBlock(
                 SelfAttention.load(w.at("self_attn"), c),
                 c.crossAttnNorm() ? LayerNorm.load(w.at("norm3"), c.dim(), c.eps()) : null,
@@ -27,6 +28,11 @@ record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention crossAtt
                 Mlp.load(w.at("ffn"), 0, 2, c.dim(), c.ffnDim(), c.dim(), Unary.GELU_TANH),
                 w.tensor("modulation", 1, 6, c.dim()),
                 c.eps());
+    }
+
+    /// The block by itself: x `[B, L, C]` tokens · e `[B, 6, C]` time · text `[B, S, C]`  →  `[B, L, C]`
+    public Tensor forward(Tensor x, Tensor e, Tensor text, Positions positions) {
+        return forward(x, e, new Context(text, null), positions);
     }
 
     /// x `[B, L, C]` tokens · e `[B, 6, C]` time · context text and first frame  →  `[B, L, C]`

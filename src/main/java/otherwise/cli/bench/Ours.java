@@ -1,0 +1,127 @@
+package otherwise.cli.bench;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
+import otherwise.autograd.Gradients;
+import otherwise.backend.Backend;
+import otherwise.backend.Backends;
+import otherwise.backend.Scope;
+import otherwise.models.wan.Positions;
+import otherwise.models.wan.WanBlock;
+import otherwise.models.wan.WanConfig;
+import otherwise.nn.Weights;
+import otherwise.tensor.Conv3d;
+import otherwise.tensor.Tensor;
+
+/// This library's side of the benchmarks.
+final class Ours implements Engine {
+    private final String device;
+    private Backend backend;
+
+    Ours(String device) {
+        this.device = device;
+    }
+
+    @Override
+    public String name() {
+        return "otherwise";
+    }
+
+    @Override
+    public void threads(int count) {
+        close();
+        backend = Backends.open(device, count);
+    }
+
+    @Override
+    public void close() {
+        if (backend != null) backend.close();
+        backend = null;
+    }
+
+    @Override
+    public Workload prepare(String kind, List<Array> inputs, Map<String, Long> numbers) {
+        var given = new HashMap<String, Tensor>();
+        for (var array : inputs) given.put(array.name(), Tensor.of(backend, array.values(), array.dims()));
+        return switch (kind) {
+            case "matmul" -> new Run(() -> List.of(given.get("a").matmul(given.get("b"))));
+            case "conv3d" -> {
+                var x = given.get("x").variable();
+                var weight = given.get("weight").variable();
+                yield back(given, () -> x.conv3d(weight, given.get("bias"), new Conv3d.Geometry(1, 1, 1, 1, 1, 1, 1, 1, 1)), x, weight);
+            }
+            case "attention" -> {
+                var q = given.get("q").variable();
+                var k = given.get("k").variable();
+                var v = given.get("v").variable();
+                yield back(given, () -> q.attention(k, v, 1 / Math.sqrt(q.dim(3)), null), q, k, v);
+            }
+            case "layer_norm" -> {
+                var x = given.get("x").variable();
+                yield back(given, () -> x.layerNorm(given.get("weight"), given.get("bias"), 1e-6), x);
+            }
+            case "gelu" -> {
+                var x = given.get("x").variable();
+                yield back(given, x::geluTanh, x);
+            }
+            case "softmax" -> {
+                var x = given.get("x").variable();
+                yield back(given, x::softmax, x);
+            }
+            case "wan_block" -> wanBlock(given, numbers);
+            default -> throw new IllegalArgumentException("no benchmark of kind '" + kind + "'");
+        };
+    }
+
+    private Workload wanBlock(Map<String, Tensor> given, Map<String, Long> numbers) {
+        var x = given.get("x").variable();
+        int heads = Math.toIntExact(numbers.get("heads"));
+        int dim = Math.toIntExact(x.dim(2));
+        int ffn = Math.toIntExact(given.get("ffn.0.weight").dim(0));
+        int text = Math.toIntExact(given.get("text").dim(1));
+        var config = new WanConfig("t2v", List.of(1, 2, 2), text, 16, dim, ffn, 256, 4096, 16, heads, 1, true, true, 1e-6, 1280);
+        var block = WanBlock.load(Weights.of(given), config);
+        var positions = Positions.of(backend, config.headDim(), numbers.get("frames"), numbers.get("rows"), numbers.get("columns"));
+        return back(given, () -> block.forward(x, given.get("e"), given.get("text"), positions), x);
+    }
+
+    /// Forward, then back from `dy` to these variables.
+    private static Workload back(Map<String, Tensor> given, Supplier<Tensor> forward, Tensor... variables) {
+        return new Run(() -> {
+            var y = forward.get();
+            var results = new ArrayList<>(List.of(y.detach()));
+            var gradients = Gradients.of(y, given.get("dy"));
+            for (var variable : variables) results.add(gradients.to(variable));
+            return results;
+        });
+    }
+
+    /// Runs in a scope of its own; only the last run's results are kept, when they are asked for.
+    private static final class Run implements Workload {
+        private final Supplier<List<Tensor>> work;
+
+        Run(Supplier<List<Tensor>> work) {
+            this.work = work;
+        }
+
+        @Override
+        public void run() {
+            try (var _ = Scope.open()) {
+                var _ = work.get();
+            }
+        }
+
+        @Override
+        public List<float[]> results() {
+            try (var _ = Scope.open()) {
+                return work.get().stream().map(Tensor::floats).toList();
+            }
+        }
+
+        @Override
+        public void close() {}
+    }
+}
