@@ -10,17 +10,17 @@ import otherwise.tensor.Tensor;
 /// All frames count, not only those that the classifier sees.
 ///
 /// @param original the Gram matrices of the original, `[T, 3, 3]`
-record StyleLoss(Tensor original) {
+public record StyleLoss(Tensor original) {
 
     /// Measures against a video `[1, 3, T, H, W]` in −1 … 1.
-    static StyleLoss against(Tensor video) {
+    public static StyleLoss against(Tensor video) {
         try (var _ = Tape.off()) {
             return new StyleLoss(gram(video));
         }
     }
 
     /// The loss of a video `[1, 3, T, H, W]`: a scalar.
-    Tensor of(Tensor video) {
+    public Tensor of(Tensor video) {
         return gram(video).sub(original).square().mean();
     }
 

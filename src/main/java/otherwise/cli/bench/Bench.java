@@ -11,6 +11,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.cli.bench.Cases.Case;
+import otherwise.explain.ModelFiles;
 import otherwise.io.AtomicFile;
 import otherwise.report.Table;
 import picocli.CommandLine.Command;
@@ -37,7 +38,7 @@ public final class Bench implements Callable<Integer> {
     private static final double SAME = 1e-3;
 
     @Option(names = "--case", paramLabel = "NAME",
-            description = "What to measure, may be repeated: matmul-1536, matmul-3072, conv3d, attention, layer-norm, gelu, softmax, wan-block. "
+            description = "What to measure, may be repeated: matmul-1536, matmul-3072, conv3d, attention, layer-norm, gelu, softmax, wan-block, bttf. "
                     + "Default: all.")
     private List<String> cases = new ArrayList<>();
 
@@ -59,6 +60,9 @@ public final class Bench implements Callable<Integer> {
     @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
     private String device;
 
+    @Option(names = "--models", paramLabel = "DIR", description = "Models of the case bttf (default: those that ship).")
+    private Path models;
+
     @Option(names = "--out", paramLabel = "FILE", description = "Also write the table, as Markdown.")
     private Path out;
 
@@ -66,7 +70,8 @@ public final class Bench implements Callable<Integer> {
     public Integer call() throws IOException {
         if (rounds < 1) throw new IllegalArgumentException("--rounds " + rounds + ": at least 1");
         for (int count : threads) if (count < 0) throw new IllegalArgumentException("--threads " + count + ": not negative");
-        var chosen = (cases.isEmpty() ? Cases.names() : cases).stream().map(Cases::named).toList();
+        var chosen = new ArrayList<Case>();
+        for (var name : cases.isEmpty() ? Cases.names() : cases) chosen.add(Cases.named(name, files()));
         var engines = engines();
         var heads = new ArrayList<>(List.of("case", "what", "threads"));
         for (var engine : engines) heads.add(engine.name() + " ms");
@@ -93,8 +98,13 @@ public final class Bench implements Callable<Integer> {
         return good ? DONE : NO;
     }
 
+    /// The models that ship, or those of the folder that was named.
+    private ModelFiles files() {
+        return new ModelFiles(models != null ? models : Path.of(System.getProperty("otherwise.home", "."), "weights", "shape-moving-mini"));
+    }
+
     private List<Engine> engines() {
-        var engines = new ArrayList<Engine>(List.of(new Ours(device)));
+        var engines = new ArrayList<Engine>(List.of(new Ours(device, files())));
         if (!peers) return engines;
         ServiceLoader.load(Engine.class).forEach(engines::add);
         if (engines.size() == 1) {

@@ -1,8 +1,10 @@
 package otherwise.cli.bench;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import otherwise.explain.ModelFiles;
 
 /// What is measured. Sizes are those that matter in Wan2.1 1.3B and in its autoencoder.
 final class Cases {
@@ -16,11 +18,12 @@ final class Cases {
     private Cases() {}
 
     static List<String> names() {
-        return List.of("matmul-1536", "matmul-3072", "conv3d", "attention", "layer-norm", "gelu", "softmax", "wan-block");
+        return List.of("matmul-1536", "matmul-3072", "conv3d", "attention", "layer-norm", "gelu", "softmax", "wan-block", "bttf");
     }
 
+    /// @param files the models of the case `bttf`
     /// @throws IllegalArgumentException if there is no such case; the message names them all
-    static Case named(String name) {
+    static Case named(String name, ModelFiles files) throws IOException {
         return switch (name) {
             case "matmul-1536" -> matmul(name, 1536, 1536, 1536);
             case "matmul-3072" -> matmul(name, 3072, 1536, 1536);
@@ -30,6 +33,7 @@ final class Cases {
             case "gelu" -> rows(name, "gelu");
             case "softmax" -> rows(name, "softmax");
             case "wan-block" -> wanBlock();
+            case "bttf" -> BttfCase.of(files);
             default -> throw new IllegalArgumentException("no case '" + name + "'; there are: " + String.join(", ", names()));
         };
     }

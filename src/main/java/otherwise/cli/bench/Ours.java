@@ -1,28 +1,42 @@
 package otherwise.cli.bench;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import otherwise.autograd.Activations;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.backend.Backends;
 import otherwise.backend.Scope;
+import otherwise.diffusion.EulerSolver;
+import otherwise.diffusion.FlowSchedule;
+import otherwise.diffusion.Velocity;
+import otherwise.explain.Classifier;
+import otherwise.explain.Generator;
+import otherwise.explain.ModelFiles;
+import otherwise.explain.Models;
+import otherwise.explain.StyleLoss;
 import otherwise.models.wan.Positions;
 import otherwise.models.wan.WanBlock;
 import otherwise.models.wan.WanConfig;
 import otherwise.nn.Weights;
 import otherwise.tensor.Conv3d;
+import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 
 /// This library's side of the benchmarks.
 final class Ours implements Engine {
     private final String device;
+    private final ModelFiles files;
     private Backend backend;
 
-    Ours(String device) {
+    Ours(String device, ModelFiles files) {
         this.device = device;
+        this.files = files;
     }
 
     @Override
@@ -72,6 +86,7 @@ final class Ours implements Engine {
                 yield back(given, x::softmax, x);
             }
             case "wan_block" -> wanBlock(given, numbers);
+            case "bttf" -> bttf(given, numbers);
             default -> throw new IllegalArgumentException("no benchmark of kind '" + kind + "'");
         };
     }
@@ -86,6 +101,28 @@ final class Ours implements Engine {
         var block = WanBlock.load(Weights.of(given), config);
         var positions = Positions.of(backend, config.headDim(), numbers.get("frames"), numbers.get("rows"), numbers.get("columns"));
         return back(given, () -> block.forward(x, given.get("e"), given.get("text"), positions), x);
+    }
+
+    private Workload bttf(Map<String, Tensor> given, Map<String, Long> numbers) {
+        var z = given.get("z").variable();
+        Generator generator;
+        Classifier classifier;
+        Velocity velocity;
+        var original = given.get("original");
+        try (var _ = Tape.off()) {
+            generator = Models.generator(files, backend);
+            classifier = Models.classifier(files, backend);
+            velocity = generator.condition(original.slice(2, 0, 1), 1, Activations.KEEP);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        var schedule = FlowSchedule.euler(Math.toIntExact(numbers.get("steps")), generator.shift());
+        var style = StyleLoss.against(original);
+        return new Run(() -> {
+            var video = generator.decode(new EulerSolver(false).integrate(velocity, z, schedule), Activations.KEEP);
+            var loss = classifier.logits(video, 0).crossEntropy(numbers.get("target")).add(style.of(video).times(numbers.get("lambda")));
+            return List.of(loss.detach(), Gradients.of(loss).to(z));
+        });
     }
 
     /// Forward, then back from `dy` to these variables.

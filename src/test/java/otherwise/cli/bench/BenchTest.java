@@ -4,19 +4,23 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import otherwise.cli.Otherwise;
+import otherwise.explain.ModelFiles;
 
 class BenchTest {
     @Test
-    void everyCaseCanBePrepared() {
+    void everyCaseHasItsInputs() throws IOException {
+        var files = new ModelFiles(Path.of("weights", "shape-moving-mini"));
         for (var name : Cases.names()) {
-            var c = Cases.named(name);
+            var c = Cases.named(name, files);
             assertEquals(name, c.name());
             assertTrue(c.inputs().stream().map(Array::name).distinct().count() == c.inputs().size(), name);
         }
-        var wrong = assertThrows(IllegalArgumentException.class, () -> Cases.named("matmul"));
+        var wrong = assertThrows(IllegalArgumentException.class, () -> Cases.named("matmul", files));
         assertTrue(wrong.getMessage().startsWith("no case 'matmul'; there are: matmul-1536"), wrong.getMessage());
     }
 
