@@ -27,6 +27,9 @@ final class Gemm {
     /// Floats of b that are packed at a time: 4 MiB, so that they are still near when they are used.
     private static final long PACKED = 1L << 20;
 
+    /// Rows of b that are packed at a time: with all of a long k, [#PACKED] would hold few columns, and a would be packed again for each few.
+    private static final long LONG = 4L * DEPTH;
+
     /// Products of fewer multiply-adds than this are not split; a batch of them is.
     private static final double SMALL = 4e6;
 
@@ -103,20 +106,26 @@ final class Gemm {
                 fewRows(team);
                 return;
             }
-            long width = Math.max(COLUMNS, PACKED / Math.max(1, k) / COLUMNS * COLUMNS);
-            for (long j = 0; j < n; j += width) columns(team, j, (int) Math.min(width, n - j));
+            long k0 = 0;
+            do {
+                int depth = (int) Math.min(LONG, k - k0);
+                long width = Math.max(COLUMNS, PACKED / Math.max(1, depth) / COLUMNS * COLUMNS);
+                for (long j = 0; j < n; j += width) columns(team, j, (int) Math.min(width, n - j), k0, depth);
+                k0 += LONG;
+            } while (k0 < k);
         }
 
-        /// The columns `first … first + count - 1` of y: packs those of b once for all, then goes over blocks of rows.
-        private void columns(Parallel team, long first, int count) {
-            int depth = Math.toIntExact(k);
+        /// What `k0 … k0 + depth - 1` give to the columns `first … first + count - 1` of y: packs those of b once for all, then goes over
+        /// blocks of rows.
+        private void columns(Parallel team, long first, int count, long k0, int depth) {
             int panels = (count + COLUMNS - 1) / COLUMNS;
             var packed = Scratch.mine().floats(Use.SHARED, (long) panels * COLUMNS * depth);
-            team.range(panels, Math.max(1, 20_000 / ((long) COLUMNS * Math.max(1, k))), (from, to) -> {
+            team.range(panels, Math.max(1, 20_000 / ((long) COLUMNS * Math.max(1, depth))), (from, to) -> {
                 for (int p = (int) from; p < to; p++) {
                     long j = first + (long) p * COLUMNS;
                     int wide = Math.min(COLUMNS, count - p * COLUMNS);
-                    Pack.columns(packed, p * COLUMNS * depth, b, b0 + (transposeB ? j * strideB : j), strideB, transposeB, wide, depth);
+                    long corner = b0 + (transposeB ? j * strideB + k0 : k0 * strideB + j);
+                    Pack.columns(packed, p * COLUMNS * depth, b, corner, strideB, transposeB, wide, depth);
                 }
             });
 
@@ -124,7 +133,7 @@ final class Gemm {
             // used several times for each time they are fetched; then columns.
             long rows = Math.min(m, BLOCK_ROWS);
             long share = Math.min(panels, BLOCK_PANELS);
-            while (tasks(rows, share, panels) < TASKS && (double) rows * share * COLUMNS * k > 2 * TASK) {
+            while (tasks(rows, share, panels) < TASKS && (double) rows * share * COLUMNS * depth > 2 * TASK) {
                 if (rows > LEAST_ROWS) rows = (rows + 1) / 2;
                 else if (share > 2) share = (share + 1) / 2;
                 else break;
@@ -135,7 +144,7 @@ final class Gemm {
             team.tasks(tasks(tall, wide, panels), task -> {
                 long i = task / shares * tall;
                 int p = (int) (task % shares * wide);
-                block(packed, first, count, i, (int) Math.min(tall, m - i), p, (int) Math.min(panels, p + wide));
+                block(packed, first, count, k0, depth, i, (int) Math.min(tall, m - i), p, (int) Math.min(panels, p + wide));
             });
         }
 
@@ -144,15 +153,15 @@ final class Gemm {
         }
 
         /// The rows `i … i + rows - 1` of y for the panels `from … to - 1` of packed columns.
-        private void block(float[] packed, long first, int count, long i, int rows, int from, int to) {
-            int depth = (int) k;
+        private void block(float[] packed, long first, int count, long k0, int depth, long i, int rows, int from, int to) {
             var scratch = Scratch.mine();
             var panel = scratch.floats(Use.LEFT, (rows + ROWS - 1L) / ROWS * ROWS * Math.min(DEPTH, depth));
             var tile = scratch.floats(Use.TILE, (long) ROWS * COLUMNS);
             int kb = 0;
             do {
                 int kn = Math.min(DEPTH, depth - kb);
-                Pack.rows(panel, a, a0 + (transposeA ? kb * strideA + i : i * strideA + kb), strideA, transposeA, rows, kn);
+                long k1 = k0 + kb;
+                Pack.rows(panel, a, a0 + (transposeA ? k1 * strideA + i : i * strideA + k1), strideA, transposeA, rows, kn);
                 for (int p = from; p < to; p++) {
                     int wide = Math.min(COLUMNS, count - p * COLUMNS);
                     int at = p * COLUMNS * depth + kb * Pack.padded(wide);
@@ -161,7 +170,7 @@ final class Gemm {
                     for (int r = 0; r < rows; r += ROWS) {
                         int high = Math.min(ROWS, rows - r);
                         GemmKernel.tile(high, wide, kn, panel, r * kn, packed, at, starts, 0, tile, 0, COLUMNS, false);
-                        store(tile, i + r, high, j, wide, kb == 0);
+                        store(tile, i + r, high, j, wide, k1 == 0);
                     }
                 }
                 kb += DEPTH;
