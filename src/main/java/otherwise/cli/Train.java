@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Function;
 import otherwise.data.Preset;
 import otherwise.explain.VideoFormat;
 import otherwise.models.wan.WanVae;
@@ -16,6 +17,7 @@ import otherwise.train.AdamW;
 import otherwise.train.LatentCodec;
 import otherwise.train.LearningRate;
 import otherwise.train.Objective;
+import otherwise.train.Optimizer;
 import otherwise.train.Parameters;
 import otherwise.train.Training;
 import picocli.CommandLine.Command;
@@ -85,11 +87,19 @@ final class Train implements Callable<Integer> {
             return batch == null ? shipped : batch;
         }
 
+        /// What the shipped models were trained with.
+        static final AdamW.Settings ADAM = new AdamW.Settings(0.9, 0.99, 1e-8, 0.01);
+
         Training.Settings settings(long steps, double peak, double ema, long validate) {
+            return settings(steps, peak, ema, validate, p -> new AdamW(p, ADAM));
+        }
+
+        Training.Settings settings(
+                long steps, double peak, double ema, long validate, Function<Map<String, Tensor>, Optimizer> optimizer) {
             double lr = rate == null ? peak : rate;
             var schedule = new LearningRate(lr, lr * 0.01, Math.min(500, steps / 20), steps);
             long every = validateEvery == null ? validate : validateEvery;
-            return new Training.Settings(schedule, new AdamW.Settings(0.9, 0.99, 1e-8, 0.01), 1.0, ema, 50, every, 60);
+            return new Training.Settings(schedule, optimizer, 1.0, ema, 50, every, 60);
         }
 
         /// Trains, interruptibly, and says whether it came to its end.

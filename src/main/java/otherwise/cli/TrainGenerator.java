@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.explain.ModelFiles;
@@ -21,8 +22,11 @@ import otherwise.nn.Weights;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
+import otherwise.train.AdamW;
 import otherwise.train.GeneratorTraining;
 import otherwise.train.Initializer;
+import otherwise.train.Muon;
+import otherwise.train.Optimizer;
 import otherwise.train.Parameters;
 import otherwise.train.Training;
 import otherwise.train.WanInitializer;
@@ -60,6 +64,10 @@ final class TrainGenerator implements Callable<Integer> {
             description = "Start from this generator, or from the average in a training's state.safetensors, instead of from nothing.")
     private Path from;
 
+    @Option(names = "--optimizer", defaultValue = "muon", paramLabel = "NAME",
+            description = "muon (orthogonal steps for the matrices inside the blocks, AdamW for the rest) or adamw (default: ${DEFAULT-VALUE}).")
+    private String optimizer;
+
     @Mixin
     private Train.Common common;
 
@@ -83,7 +91,7 @@ final class TrainGenerator implements Callable<Integer> {
             // Class-agnostic and fixed, as the paper's one prompt is: rows that say nothing about the motion.
             var prompt = Random.philox(common.seed, 77).normal(backend, 1, TEXT, dit.textDim());
             var network = network(Weights.of(parameters), dit, clip, prompt);
-            var training = new Training(parameters, common.settings(steps, 1e-3, 0.9995, 1000), common.out);
+            var training = new Training(parameters, common.settings(steps, 1e-3, 0.9995, 1000, optimizer()), common.out);
             var judged = network(Weights.of(training.shipped()), dit, clip, prompt);
             var settings = new GeneratorTraining.Settings(common.batch(64), shift, pool, growth, easy, common.seed);
             var objective = new GeneratorTraining(backend, preset, codec, network, judged, settings);
@@ -99,6 +107,17 @@ final class TrainGenerator implements Callable<Integer> {
                     part(shipped, "clip."), notes);
             return Otherwise.DONE;
         }
+    }
+
+    private Function<Map<String, Tensor>, Optimizer> optimizer() {
+        return switch (optimizer) {
+            case "adamw" -> parameters -> new AdamW(parameters, Train.Common.ADAM);
+            case "muon" -> parameters -> new Muon(
+                    parameters,
+                    new Muon.Settings(0.95, Train.Common.ADAM.decay(), Train.Common.ADAM),
+                    name -> name.contains("blocks.") || name.contains("transformer."));
+            default -> throw new IllegalArgumentException("no optimizer '" + optimizer + "': muon, adamw");
+        };
     }
 
     /// The transformer and its image encoder, trained as one network.

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import otherwise.autograd.Gradients;
 import otherwise.io.AtomicFile;
 import otherwise.io.Safetensors;
@@ -14,7 +15,7 @@ import otherwise.io.TensorFile;
 import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 
-/// The training loop: AdamW, warm-up and cosine, gradient clipping, an optional moving average, validation, and a state that can be resumed.
+/// The training loop: warm-up and cosine, gradient clipping, an optional moving average, validation, and a state that can be resumed.
 ///
 /// The folder receives `state.safetensors` (parameters, both moments, the average, the step; replaced by atomic rename) and `log.csv`, a line
 /// per logged step. Killed at any moment, a training loses what came after its last saved state, and nothing else.
@@ -22,11 +23,18 @@ public final class Training {
 
     /// How to train.
     ///
+    /// @param optimizer made for the parameters by name
     /// @param clip largest norm of all gradients together
     /// @param ema decay of the moving average; 0 means none
     /// @param saveSeconds how often the state is written
     public record Settings(
-            LearningRate rate, AdamW.Settings adam, double clip, double ema, long logEvery, long validateEvery, double saveSeconds) {}
+            LearningRate rate,
+            Function<Map<String, Tensor>, Optimizer> optimizer,
+            double clip,
+            double ema,
+            long logEvery,
+            long validateEvery,
+            double saveSeconds) {}
 
     private static final String STATE = "state.safetensors";
     private static final String LOG = "log.csv";
@@ -35,7 +43,7 @@ public final class Training {
     private final List<Tensor> variables;
     private final Settings settings;
     private final Path folder;
-    private final AdamW optimizer;
+    private final Optimizer optimizer;
     private final Ema ema;
     private final StringBuilder log = new StringBuilder();
     private long step;
@@ -50,7 +58,7 @@ public final class Training {
         this.variables = parameters.variables();
         this.settings = settings;
         this.folder = folder;
-        this.optimizer = new AdamW(parameters.byName(), settings.adam);
+        this.optimizer = settings.optimizer.apply(parameters.byName());
         Files.createDirectories(folder);
         if (Files.exists(folder.resolve(STATE))) {
             resume();
@@ -159,7 +167,7 @@ public final class Training {
             add(writer, "parameters/" + names.get(i), variables.get(i));
             if (ema != null) add(writer, "ema/" + names.get(i), ema.averages().get(i));
         }
-        optimizer.state().forEach((name, x) -> add(writer, "adamw/" + name, x));
+        optimizer.state().forEach((name, x) -> add(writer, "optimizer/" + name, x));
         writer.write(folder.resolve(STATE));
         AtomicFile.write(folder.resolve(LOG), log.toString());
     }
@@ -177,7 +185,7 @@ public final class Training {
             try (var _ = backend.scope()) {
                 var state = new LinkedHashMap<String, Tensor>();
                 for (var e : optimizer.state().entrySet()) {
-                    var values = stored(file, "adamw/" + e.getKey());
+                    var values = stored(file, "optimizer/" + e.getKey());
                     state.put(e.getKey(), Tensor.of(backend, values, e.getValue().shape().dims()));
                 }
                 optimizer.restore(step, state);
@@ -198,7 +206,7 @@ public final class Training {
 
     private float[] stored(TensorFile file, String name) throws IOException {
         if (!file.contains(name))
-            throw new IOException(folder.resolve(STATE) + ": no tensor '" + name + "': this state belongs to another network");
+            throw new IOException(folder.resolve(STATE) + ": no tensor '" + name + "': this state belongs to another network or optimizer");
         return file.floats(name);
     }
 }

@@ -21,7 +21,8 @@ class OptimizerTest {
             "adamw", p -> new AdamW(p, AdamW.Settings.DEFAULT),
             "adam", p -> new Adam(p, new AdamW.Settings(0.9, 0.99, 1e-8, 0.01)),
             "sgd", p -> new Sgd(p, new Sgd.Settings(0, false, 0.01)),
-            "momentum", p -> new Sgd(p, new Sgd.Settings(0.8, true, 0)));
+            "momentum", p -> new Sgd(p, new Sgd.Settings(0.8, true, 0)),
+            "muon", p -> new Muon(p, new Muon.Settings(0.9, 0.01, AdamW.Settings.DEFAULT), "w"::equals));
 
     private Map<String, Tensor> parameters() {
         var p = new LinkedHashMap<String, Tensor>();

@@ -48,7 +48,7 @@ class TrainingTest {
             var parameters = new Parameters(backend, (name, shape, random) -> Initializer.scaled(name, shape, random, 1), 1);
             var objective = new Regression(backend, Linear.load(Weights.of(parameters), 5, 2));
             var settings = new Training.Settings(
-                    new LearningRate(0.05, 0.001, 4, STEPS), AdamW.Settings.DEFAULT, 1.0, 0.9, 10, 20, 1e9);
+                    new LearningRate(0.05, 0.001, 4, STEPS), p -> new AdamW(p, AdamW.Settings.DEFAULT), 1.0, 0.9, 10, 20, 1e9);
             var training = new Training(parameters, settings, folder);
             boolean finished = training.run(objective, new TrainingListener() {
                 @Override
@@ -92,7 +92,8 @@ class TrainingTest {
         try (var backend = new CpuBackend(1)) {
             var parameters = new Parameters(backend, (name, shape, random) -> Initializer.scaled(name, shape, random, 1), 1);
             Linear.load(Weights.of(parameters).at("other"), 5, 2);
-            var settings = new Training.Settings(new LearningRate(0.05, 0.001, 4, STEPS), AdamW.Settings.DEFAULT, 1.0, 0.9, 10, 20, 1e9);
+            var settings = new Training.Settings(new LearningRate(0.05, 0.001, 4, STEPS), p -> new AdamW(p, AdamW.Settings.DEFAULT), 1.0,
+                    0.9, 10, 20, 1e9);
             var message = assertThrows(IOException.class, () -> new Training(parameters, settings, folder)).getMessage();
             assertTrue(message.contains("other.weight"), message);
         }
