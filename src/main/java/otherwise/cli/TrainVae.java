@@ -83,17 +83,19 @@ final class TrainVae implements Callable<Integer> {
             var objective = new VaeTraining(
                     backend, preset, Train.codec(vae), Train.codec(judged), common.batch(1), steps, common.seed, fresh);
             if (!common.run(training, objective, parameters)) return Otherwise.NO;
-            double psnr;
+            Map<String, Double> figures;
             float[] mean;
             float[] deviation;
             try (var _ = Tape.off()) {
-                psnr = objective.psnr(JUDGED);
+                figures = objective.judge(JUDGED);
                 var statistics = encoder == null ? objective.statistics(JUDGED) : null;
                 mean = encoder == null ? floats(statistics[0]) : encoder.floats("latents_mean");
                 deviation = encoder == null ? floats(statistics[1]) : encoder.floats("latents_std");
             }
-            System.out.printf(Locale.ROOT, "PSNR on %d held-out clips: %.2f dB%n", JUDGED, psnr);
-            var notes = common.notes(training, Map.of("psnr", psnr));
+            System.out.printf(
+                    Locale.ROOT, "%d held-out clips: PSNR %.2f dB, SSIM %.4f, of the first frame %.4f%n", JUDGED, figures.get("psnr"),
+                    figures.get("ssim"), figures.get("ssim_first"));
+            var notes = common.notes(training, figures);
             if (encoder != null)
                 notes.put("encoder_training",
                         encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");

@@ -16,11 +16,19 @@ public final class Ssim {
     public static final int WINDOW = 11;
 
     private static final double SIGMA = 1.5;
-    private static final double C1 = 0.01 * 0.01;
-    private static final double C2 = 0.03 * 0.03;
-    private static final double[] GAUSSIAN = gaussian();
+    /// Steadies the comparison of means, for a range of 1.
+    public static final double C1 = 0.01 * 0.01;
+
+    /// Steadies the comparison of contrasts, for a range of 1.
+    public static final double C2 = 0.03 * 0.03;
+    private static final double[] GAUSSIAN = window();
 
     private Ssim() {}
+
+    /// The one-dimensional window, of which the two-dimensional one is the product with itself; sums to 1.
+    public static double[] gaussian() {
+        return GAUSSIAN.clone();
+    }
 
     /// The mean over all frames of their [#rgb] figures.
     public static double of(Video a, Video b) {
@@ -177,7 +185,7 @@ public final class Ssim {
         return Arrays.stream(values).sum() / values.length;
     }
 
-    private static double[] gaussian() {
+    private static double[] window() {
         double[] weights = new double[WINDOW];
         double sum = 0;
         for (int i = 0; i < WINDOW; i++) {

@@ -7,14 +7,17 @@ import otherwise.data.Preset;
 import otherwise.data.Scene;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
+import otherwise.io.Video;
+import otherwise.metrics.Frames;
+import otherwise.metrics.Ssim;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tensor;
 
 /// Teaches a causal video autoencoder to give back what it sees.
 ///
 /// Squares of single frames come first, then of short and of whole clips, at last clips in full: what an image needs is learned far faster
-/// on many small images. The loss is L1 plus
-/// squared error, with more weight where the object passes. A little noise on the latent and a small penalty on its size keep
+/// on many small images. The loss is L1 plus squared error, with more weight where the object passes; once pictures are there, one minus
+/// their structural similarity is added, since smooth surfaces show faint noise that squared errors hardly count. A little noise on the latent and a small penalty on its size keep
 /// neighbouring latents meaning neighbouring pictures, which is what a generator needs of them.
 ///
 /// @param codec the network under training; its latents are raw, not normalised
@@ -26,6 +29,7 @@ public record VaeTraining(
             Objective {
     private static final double NOISE = 0.1;
     private static final double PENALTY = 1e-3;
+    private static final double STRUCTURE = 1;
     private static final float EXTRA = 2;
     private static final int HELD_OUT = 32;
 
@@ -65,21 +69,25 @@ public record VaeTraining(
         var error = codec.decode(z.add(noise)).sub(x);
         var weights = ClipBatch.passage(backend, scenes, EXTRA, tops, lefts, lesson.size);
         var loss = error.abs().add(error.square()).mul(weights).mean().div(weights.mean());
+        if (!fresh || step >= 0.7 * steps) {
+            var ssim = SsimLoss.of(backend, lesson.size, lesson.size);
+            loss = loss.add(ssim.between(x.add(error), x).times(STRUCTURE));
+        }
         return loss.add(z.square().mean().times(PENALTY));
     }
 
-    /// Peak signal-to-noise ratio of held-out whole clips after clamping to the visible range.
     @Override
     public Map<String, Double> validate() {
-        var figures = new LinkedHashMap<String, Double>();
-        figures.put("psnr", psnr(HELD_OUT));
-        return figures;
+        return judge(HELD_OUT);
     }
 
-    /// Mean over `clips` held-out clips, in dB.
-    public double psnr(int clips) {
+    /// How well held-out clips come back after clamping to the visible range, means over `clips` of them: `psnr` in dB, `ssim`, and
+    /// `ssim_first` of the first frame.
+    public Map<String, Double> judge(int clips) {
         var data = new ShapeMoving(preset);
-        double sum = 0;
+        double psnr = 0;
+        double ssim = 0;
+        double first = 0;
         for (int i = 0; i < clips; i++) {
             try (var _ = backend.scope()) {
                 var clip = ClipBatch.of(new Scene[] {data.scene(seed, data.index(Split.TEST, i))});
@@ -89,10 +97,21 @@ public record VaeTraining(
                     double d = (Math.clamp(y[k], -1f, 1f) - clip.pixels()[k]) / 2;
                     squares += d * d;
                 }
-                sum += 10 * Math.log10(y.length / squares);
+                psnr += 10 * Math.log10(y.length / squares) / clips;
+                var similar = Ssim.rgb(frames(clip.pixels()), frames(y));
+                for (double s : similar) ssim += s / similar.length / clips;
+                first += similar[0] / clips;
             }
         }
-        return sum / clips;
+        var figures = new LinkedHashMap<String, Double>();
+        figures.put("psnr", psnr);
+        figures.put("ssim", ssim);
+        figures.put("ssim_first", first);
+        return figures;
+    }
+
+    private Frames frames(float[] pixels) {
+        return Frames.of(Video.fromChannelsFirst(pixels, preset.frames(), preset.height(), preset.width(), preset.fps()));
     }
 
     /// Mean and standard deviation of every latent channel over `clips` training clips, `[2][C]`.
