@@ -19,6 +19,7 @@ import otherwise.explain.Generator;
 import otherwise.explain.Iteration;
 import otherwise.explain.JournalFile;
 import otherwise.explain.Question;
+import otherwise.io.FolderLock;
 import otherwise.io.SafetensorsWriter;
 import otherwise.io.VideoFile;
 import otherwise.metrics.Psnr;
@@ -68,7 +69,14 @@ final class Explanation {
     /// Runs to the end and writes all results.
     ///
     /// @return the answer, or `null` if it was interrupted, with all but the current iteration saved
+    /// @throws IOException if the folder cannot be written, or another process is at it
     Counterfactual run(Backend backend) throws IOException {
+        try (var _ = FolderLock.of(folder.path())) {
+            return answer(backend);
+        }
+    }
+
+    private Counterfactual answer(Backend backend) throws IOException {
         long began = System.nanoTime();
         var original = folder.original();
         var question = new Question(original, run.source(), run.target());

@@ -43,11 +43,11 @@ final class TrainGenerator implements Callable<Integer> {
             description = "Shift of the noise schedule (default: ${DEFAULT-VALUE}).")
     private double shift;
 
-    @Option(names = "--pool", defaultValue = "16000", paramLabel = "N",
+    @Option(names = "--pool", defaultValue = "32000", paramLabel = "N",
             description = "Clips to learn from at the end (default: ${DEFAULT-VALUE}).")
     private int pool;
 
-    @Option(names = "--growth", defaultValue = "1", paramLabel = "N",
+    @Option(names = "--growth", defaultValue = "3", paramLabel = "N",
             description = "Clips that join them a step (default: ${DEFAULT-VALUE}).")
     private double growth;
 

@@ -35,7 +35,8 @@ public final class GeneratorTraining implements Objective {
     ///
     /// @param pool how many clips there are to learn from at the end
     /// @param growth how many of them join a step, after the first few: encoding them takes time
-    /// @param easy how many of the first clips are simpler than the data set: how things move is learned sooner where all look alike
+    /// @param easy how many of the first clips are simpler than the data set, less and less: how things move is learned sooner where all
+    ///     look alike. They are left behind as others join.
     public record Settings(int batch, double shift, int pool, double growth, long easy, long seed) {}
 
     private final Backend backend;
@@ -59,9 +60,11 @@ public final class GeneratorTraining implements Objective {
     public Tensor loss(long step) {
         var random = Random.philox(settings.seed, step);
         long open = Math.min(pool.capacity(), 4L * settings.batch + (long) (settings.growth * step));
+        // Once clips of full variety have joined, one easy clip is left behind for each of them.
+        long left = Math.clamp(open - settings.easy, 0, settings.easy);
         var places = new int[settings.batch];
         var u = random.uniform(settings.batch);
-        for (int b = 0; b < places.length; b++) places[b] = (int) Math.min(open - 1, (long) (u[b] * open));
+        for (int b = 0; b < places.length; b++) places[b] = (int) Math.min(open - 1, left + (long) (u[b] * (open - left)));
         return loss(network, pool, places, random);
     }
 

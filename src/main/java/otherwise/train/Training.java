@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.Function;
 import otherwise.autograd.Gradients;
 import otherwise.io.AtomicFile;
+import otherwise.io.FolderLock;
 import otherwise.io.Safetensors;
 import otherwise.io.SafetensorsWriter;
 import otherwise.io.TensorFile;
@@ -95,7 +96,14 @@ public final class Training {
     /// Trains until all steps are done or [#stop] is called.
     ///
     /// @return whether all steps are done
+    /// @throws IOException if the state cannot be written, or another training writes into the folder
     public boolean run(Objective objective, TrainingListener listener) throws IOException {
+        try (var _ = FolderLock.of(folder)) {
+            return steps(objective, listener);
+        }
+    }
+
+    private boolean steps(Objective objective, TrainingListener listener) throws IOException {
         long steps = settings.rate.steps();
         long began = System.nanoTime();
         double before = secondsBefore;
