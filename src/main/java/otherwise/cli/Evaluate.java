@@ -28,6 +28,7 @@ import otherwise.explain.Question;
 import otherwise.io.AtomicFile;
 import otherwise.metrics.Frames;
 import otherwise.metrics.Ssim;
+import otherwise.report.ContactSheet;
 import otherwise.report.Table;
 import otherwise.tensor.Random;
 import picocli.CommandLine.Command;
@@ -72,7 +73,8 @@ final class Evaluate implements Callable<Integer> {
             description = "Seed of clips, targets and noise (default: ${DEFAULT-VALUE}).")
     private long seed;
 
-    @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder for a line per clip, table.md and table.csv.")
+    @Option(names = "--out", required = true, paramLabel = "DIR",
+            description = "Folder for a line and a picture per clip, table.md and table.csv.")
     private Path out;
 
     @Mixin
@@ -126,10 +128,12 @@ final class Evaluate implements Callable<Integer> {
             var outcome = JSON.readValue(line, Outcome.class);
             done.put(outcome.clip(), outcome);
         }
+        var pictures = Files.createDirectories(out.resolve(name + "-seed" + seed));
         try (var bar = Bar.of(name, clips)) {
             for (long i = 0; i < clips; i++) {
                 if (!done.containsKey(i)) {
-                    done.put(i, outcome(i, variant(name).withSeed(seed + i), generator, classifier));
+                    var picture = pictures.resolve("clip-%03d.png".formatted(i));
+                    done.put(i, outcome(i, variant(name).withSeed(seed + i), generator, classifier, picture));
                     var lines = new StringBuilder();
                     for (var outcome : done.values()) lines.append(JSON.writeValueAsString(outcome)).append('\n');
                     AtomicFile.write(file, lines.toString());
@@ -140,7 +144,7 @@ final class Evaluate implements Callable<Integer> {
         return done.values().stream().filter(o -> o.clip() < clips).toList();
     }
 
-    private Outcome outcome(long i, BttfOptions options, Generator generator, Classifier classifier) throws IOException {
+    private Outcome outcome(long i, BttfOptions options, Generator generator, Classifier classifier, Path picture) throws IOException {
         long began = System.nanoTime();
         var data = new ShapeMoving(Preset.mini());
         var scene = data.scene(seed, data.index(Split.TEST, i));
@@ -154,6 +158,14 @@ final class Evaluate implements Callable<Integer> {
             found = new Bttf(options).explain(new Question(original, source, target), generator, classifier, Method.Listener.NONE,
                     Journal.NONE);
         }
+        ContactSheet.write(
+                picture,
+                List.of(
+                        new ContactSheet.Row(ShapeMoving.CLASSES.get(source), original),
+                        new ContactSheet.Row("what if " + ShapeMoving.CLASSES.get(target), found.video()),
+                        new ContactSheet.Row("ideal", ideal)),
+                5,
+                96);
         var track = Tracker.track(found.video());
         var before = Tracker.track(original);
         return new Outcome(

@@ -3,7 +3,10 @@ package otherwise.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import otherwise.backend.Backends;
 import otherwise.data.Preset;
@@ -11,6 +14,7 @@ import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
 import otherwise.data.Track;
 import otherwise.data.Tracker;
+import otherwise.diffusion.Sampler;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
 import otherwise.metrics.Frames;
@@ -67,11 +71,13 @@ final class EvaluateGenerator implements Callable<Integer> {
             var directions = new int[ShapeMoving.CLASSES.size()];
             int kept = 0;
             double first = 0;
+            var schedule = Sampler.EULER.schedule(steps, generator.shift());
             var shown = new ArrayList<ContactSheet.Row>();
+            var found = new TreeMap<String, Integer>();
             try (var bar = Bar.of("clips", noises + (long) clips)) {
                 var one = data.scene(seed, data.index(Split.TEST, 0)).render();
                 for (int i = 0; i < noises; i++) {
-                    var made = Generate.make(generator, one, seed, i, steps, generator.shift());
+                    var made = Generate.make(generator, one, seed, i, Sampler.EULER, schedule);
                     if (i < 8) shown.add(new ContactSheet.Row("noise " + i, made));
                     int direction = Tracker.track(made).direction();
                     if (direction >= 0) directions[direction]++;
@@ -79,19 +85,21 @@ final class EvaluateGenerator implements Callable<Integer> {
                 }
                 for (int i = 0; i < clips; i++) {
                     var original = data.scene(seed, data.index(Split.TEST, i)).render();
-                    var made = Generate.make(generator, original, seed, 1000 + i, steps, generator.shift());
+                    var made = Generate.make(generator, original, seed, 1000 + i, Sampler.EULER, schedule);
                     if (i < 8) shown.add(new ContactSheet.Row("clip " + i, made));
-                    if (isKept(Tracker.track(made))) kept++;
+                    var faults = faults(Tracker.track(made));
+                    if (faults.isEmpty()) kept++;
+                    for (var fault : faults) found.merge(fault, 1, Integer::sum);
                     first += Ssim.rgb(Frames.of(original), Frames.of(made))[0] / clips;
                     bar.step();
                 }
             }
             if (sheet != null) ContactSheet.write(sheet, shown, 5, 96);
-            return verdict(directions, kept / (double) clips, first);
+            return verdict(directions, kept / (double) clips, found, first);
         }
     }
 
-    private Integer verdict(int[] directions, double kept, double first) {
+    private Integer verdict(int[] directions, double kept, Map<String, Integer> faults, double first) {
         boolean all = true;
         System.out.printf("one first frame, %d noises:", noises);
         for (int c = 0; c < directions.length; c++) {
@@ -101,11 +109,20 @@ final class EvaluateGenerator implements Callable<Integer> {
         }
         System.out.printf(Locale.ROOT, " (each must be %.2f)%n", EACH_DIRECTION);
         System.out.printf(Locale.ROOT, "one object, same shape and colour, straight: %.3f of %d clips (must be %.2f)%n", kept, clips, KEPT);
+        if (!faults.isEmpty())
+            System.out.println("  clips with a fault in their " + faults.toString().replaceAll("[{}]", "").replace('=', ' '));
         System.out.printf(Locale.ROOT, "first frame kept: SSIM %.3f (must be %.2f)%n", first, FIRST_FRAME);
         return all && kept >= KEPT && first >= FIRST_FRAME ? Otherwise.DONE : Otherwise.NO;
     }
 
-    private static boolean isKept(Track track) {
-        return track.direction() >= 0 && track.moves(track.direction()) && track.keptObject();
+    /// What is wrong with the object's motion or looks; nothing if it is one object that moves straight and keeps its shape and colour.
+    private static List<String> faults(Track track) {
+        var faults = new ArrayList<String>();
+        if (track.direction() < 0 || !track.moves(track.direction())) faults.add("motion");
+        if (track.components() != 1) faults.add("number");
+        if (track.areaRatio() > Track.AREA) faults.add("size");
+        if (track.colorDrift() > Track.COLOR) faults.add("colour");
+        if (track.shapeDrift() > Track.SHAPE) faults.add("shape");
+        return faults;
     }
 }

@@ -6,8 +6,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.concurrent.Callable;
 import otherwise.autograd.Activations;
-import otherwise.diffusion.EulerSolver;
 import otherwise.diffusion.FlowSchedule;
+import otherwise.diffusion.Sampler;
 import otherwise.explain.Generator;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
@@ -50,8 +50,12 @@ final class Generate implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Seed of the noises (default: ${DEFAULT-VALUE}).")
     private long seed;
 
-    @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Euler steps (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Denoising steps (default: ${DEFAULT-VALUE}).")
     private int steps;
+
+    @Option(names = "--solver", defaultValue = "euler", paramLabel = "NAME",
+            description = "euler, unipc, dpm++, diffusers-euler or diffusers-unipc (default: ${DEFAULT-VALUE}).")
+    private String solver;
 
     @Option(names = "--shift", paramLabel = "S", description = "Shift of the noise schedule (default: the generator's).")
     private Double shift;
@@ -64,6 +68,7 @@ final class Generate implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        var sampler = Sampler.named(solver);
         if (count < 1) throw new IllegalArgumentException("--count " + count + ": at least 1");
         var file = first.image != null ? first.image : first.video;
         if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
@@ -75,7 +80,7 @@ final class Generate implements Callable<Integer> {
             var rows = new ArrayList<ContactSheet.Row>();
             try (var bar = Bar.of("videos", count)) {
                 for (int i = 0; i < count; i++) {
-                    var made = make(generator, frame, seed, i, steps, shift == null ? generator.shift() : shift);
+                    var made = make(generator, frame, seed, i, sampler, sampler.schedule(steps, shift == null ? generator.shift() : shift));
                     VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);
                     rows.add(new ContactSheet.Row("noise " + i, made));
                     bar.step();
@@ -95,12 +100,12 @@ final class Generate implements Callable<Integer> {
     }
 
     /// The video that begins as `original` does and comes from noise `stream` of `seed`.
-    static Video make(Generator generator, Video original, long seed, long stream, int steps, double shift) {
+    static Video make(Generator generator, Video original, long seed, long stream, Sampler sampler, FlowSchedule schedule) {
         var backend = generator.backend();
         try (var _ = backend.scope()) {
             var flow = generator.condition(Question.tensor(original, backend).slice(2, 0, 1), 1, Activations.RECOMPUTE);
             var noise = Random.philox(seed, stream).normal(backend, generator.latent().dims());
-            var latent = new EulerSolver(false).integrate(flow, noise, FlowSchedule.euler(steps, shift));
+            var latent = sampler.solver().integrate(flow, noise, schedule);
             var v = generator.video();
             return Video.fromChannelsFirst(generator.decode(latent, Activations.RECOMPUTE).floats(), v.frames(), v.height(), v.width(),
                     v.fps());

@@ -9,11 +9,14 @@ import otherwise.tensor.Tensor;
 ///
 /// @param checkpointed whether a step keeps only its result and is computed again on the way back: memory no longer grows with the
 ///     network's activations times the steps
-public record EulerSolver(boolean checkpointed) {
+public record EulerSolver(boolean checkpointed) implements Solver {
 
-    /// From noise `x` to data: all steps of the schedule.
-    public Tensor integrate(Velocity velocity, Tensor x, FlowSchedule schedule) {
-        for (int i = 0; i < schedule.steps(); i++) x = step(velocity, x, schedule, i);
+    @Override
+    public Tensor integrate(Velocity velocity, Tensor x, FlowSchedule schedule, Listener listener) {
+        for (int i = 0; i < schedule.steps(); i++) {
+            x = step(velocity, x, schedule, i);
+            listener.stepped(i, x);
+        }
         return x;
     }
 

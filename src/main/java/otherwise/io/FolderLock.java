@@ -27,7 +27,8 @@ public final class FolderLock implements AutoCloseable {
         } finally {
             if (!ours) channel.close();
         }
-        if (!ours) throw new FileSystemException(folder.toString(), null, "another run is writing into this folder; wait for it or stop it");
+        if (!ours)
+            throw new FileSystemException(folder.toString(), null, "another run is writing into this folder; wait for it or stop it");
         return new FolderLock(channel);
     }
 

@@ -83,7 +83,7 @@ final class CounterfactualChainCheck implements Check {
 
         /// The transformer's velocity; with a `guide` other than 1, guided away from what it says to the null text.
         private Velocity velocity(Map<String, Tensor> inputs, double guide, Activations activations) {
-            var nothing = batch(golden.in("context_null"));
+            var nothing = guide == 1 ? null : batch(golden.in("context_null"));
             return (x, t) -> {
                 var time = new double[] {(float) t};
                 var y = batch(inputs.get("y"));

@@ -2,15 +2,15 @@ package otherwise.cli.verify;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 import otherwise.backend.Backend;
-import otherwise.diffusion.EulerSolver;
-import otherwise.diffusion.FlowSchedule;
+import otherwise.diffusion.Sampler;
 import otherwise.diffusion.Velocity;
 import otherwise.tensor.Tensor;
 
 /// Samples after every step of a solver, `out/<solver>/<case>/x`. Open loop: the velocities are stored; closed loop: they are a formula
-/// in the metadata. Ours is the solver `euler`.
+/// in the metadata.
 final class FlowTrajectoriesCheck implements Check {
     private static final Pattern FORMULA = Pattern.compile(
             "v\\(x,t\\) = cos\\(([0-9.]+)\\*x\\) \\* \\(([0-9.]+) \\+ t/([0-9.]+)\\) - ([0-9.]+)\\*x \\+ c\\b.*");
@@ -23,29 +23,26 @@ final class FlowTrajectoriesCheck implements Check {
     @Override
     public void run(Golden golden, Comparison comparison) {
         for (var name : golden.cases()) {
-            if (!comparison.expects("out/euler/" + name + "/x")) continue;
-            var c = golden.caseOf(name);
-            var schedule = FlowSchedule.euler(c.required("steps").asInt(), c.required("shift").asDouble());
-            var solver = new EulerSolver(false);
-            var x = golden.in(name + "/x0");
-            var velocity = golden.has("in/" + name + "/v") ? stored(golden.in(name + "/v"), schedule) : closedLoop(golden, name);
-            var after = new ArrayList<Tensor>();
-            for (int i = 0; i < schedule.steps(); i++) {
-                x = solver.step(velocity, x, schedule, i);
-                after.add(x);
-            }
-            comparison.compare("out/euler/" + name + "/x", Tensor.stack(after));
-        }
-        for (var solver : List.of("unipc", "dpmpp", "diffusers_euler", "diffusers_unipc")) {
-            comparison.notCovered(solver, name -> name.startsWith("out/" + solver + "/"));
+            FlowSchedulesCheck.FAMILIES.forEach((family, sampler) -> {
+                var result = "out/" + family + "/" + name + "/x";
+                if (comparison.expects(result)) comparison.compare(result, samples(golden, name, sampler));
+            });
         }
     }
 
-    private static Velocity stored(Tensor all, FlowSchedule schedule) {
-        return (x, t) -> {
-            for (int i = 0; i < schedule.steps(); i++) if (schedule.time(i) == t) return all.select(0, i);
-            throw new IllegalArgumentException("no velocity is stored for time " + t);
-        };
+    private static Tensor samples(Golden golden, String name, Sampler sampler) {
+        var c = golden.caseOf(name);
+        var schedule = sampler.schedule(c.required("steps").asInt(), c.required("shift").asDouble());
+        var velocity = golden.has("in/" + name + "/v") ? stored(golden.in(name + "/v")) : closedLoop(golden, name);
+        var after = new ArrayList<Tensor>();
+        sampler.solver().integrate(velocity, golden.in(name + "/x0"), schedule, (i, x) -> after.add(x));
+        return Tensor.stack(after);
+    }
+
+    /// The velocities of the file one after the other, whatever the sample.
+    private static Velocity stored(Tensor all) {
+        var step = new AtomicInteger();
+        return (x, t) -> all.select(0, step.getAndIncrement());
     }
 
     /// v = cos(a·x)·(b + t/c) − d·x + offset
