@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 
 /// Collects tensors and writes them as one safetensors file, whole or not at all (see [AtomicFile]).
 ///
@@ -129,6 +130,23 @@ public final class SafetensorsWriter {
                 (piece, from, n) -> MemorySegment.copy(bytes, from * size, piece, 0, (long) n * size));
     }
 
+    /// Adds a tensor of another file as `dtype`: as it lies there, or rounded to another floating-point type. It is read when [#write] runs.
+    ///
+    /// @throws IllegalArgumentException if the name is taken, the file has no such tensor, or whole numbers would change their type
+    public SafetensorsWriter add(TensorFile file, String name, String dtype) {
+        var entry = file.entry(name);
+        if (entry.dtype().equals(dtype)) return addRaw(name, dtype, entry.shape(), file.segment(name));
+        var stored = type(name, entry.dtype());
+        var type = floating(name, dtype);
+        if (stored.isWhole()) throw new IllegalArgumentException("tensor " + name + ": whole numbers stay " + stored + ", not " + dtype);
+        return add(name, type, entry.shape(), entry.count(), (piece, from, n) -> {
+            var values = file.segment(name);
+            for (int i = 0; i < n; i++) {
+                type.put(piece, i, stored.value(values, from + i));
+            }
+        });
+    }
+
     private static ElementType type(String name, String dtype) {
         return ElementType.named(dtype).orElseThrow(() -> new IllegalArgumentException("tensor " + name + ": no dtype " + dtype));
     }
@@ -167,6 +185,11 @@ public final class SafetensorsWriter {
     ///
     /// @throws IOException if it cannot be written; one line that names the file
     public void write(Path path) throws IOException {
+        write(path, bytes -> {});
+    }
+
+    /// As above; `written` is told the bytes of tensors written so far.
+    public void write(Path path, LongConsumer written) throws IOException {
         var ordered = tensors.entrySet().stream()
                 .sorted(Comparator.comparingInt(e -> -e.getValue().type().size()))
                 .toList();
@@ -174,8 +197,10 @@ public final class SafetensorsWriter {
         AtomicFile.write(path, out -> {
             out.write(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(header.length).array());
             out.write(header);
+            long done = 0;
             for (var e : ordered) {
-                writeData(out, e.getValue());
+                writeData(out, e.getValue(), done, written);
+                done += e.getValue().bytes();
             }
         });
     }
@@ -202,13 +227,14 @@ public final class SafetensorsWriter {
         return header;
     }
 
-    private static void writeData(OutputStream out, Tensor tensor) throws IOException {
+    private static void writeData(OutputStream out, Tensor tensor, long before, LongConsumer written) throws IOException {
         var bytes = new byte[(int) Math.min(PIECE, tensor.count()) * tensor.type().size()];
         var piece = MemorySegment.ofArray(bytes);
         for (long from = 0; from < tensor.count(); from += PIECE) {
             int n = (int) Math.min(PIECE, tensor.count() - from);
             tensor.source().fill(piece, from, n);
             out.write(bytes, 0, n * tensor.type().size());
+            written.accept(before + (from + n) * tensor.type().size());
         }
     }
 }

@@ -3,6 +3,7 @@ package otherwise.io;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -32,11 +33,18 @@ public interface TensorFile extends AutoCloseable {
         }
     }
 
-    /// Opens a `.safetensors` file, or the `*.index.json` of a sharded checkpoint.
+    /// Opens a safetensors file, the `*.index.json` of a sharded checkpoint, or what `torch.save` wrote; which of them, the file's first
+    /// bytes tell.
     ///
-    /// @throws InvalidFileException if the file is missing or is not what its name says
+    /// @throws InvalidFileException if the file is missing or is none of these
     static TensorFile open(Path path) throws IOException {
-        return path.toString().endsWith(".json") ? ShardedSafetensors.open(path) : Safetensors.open(path);
+        if (path.toString().endsWith(".json")) return ShardedSafetensors.open(path);
+        if (Files.isRegularFile(path)) {
+            try (var file = Files.newInputStream(path)) {
+                if (TorchCheckpoint.begins(file.readNBytes(8))) return TorchCheckpoint.open(path);
+            }
+        }
+        return Safetensors.open(path);
     }
 
     /// The file that was opened.

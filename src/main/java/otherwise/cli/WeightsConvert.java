@@ -1,0 +1,67 @@
+package otherwise.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import otherwise.io.ShardedWriter;
+import otherwise.io.TensorFile;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `otherwise weights convert`: any checkpoint that can be read, as safetensors.
+@Command(
+        name = "convert",
+        description = {
+            "Write a checkpoint as safetensors: from PyTorch's .pth or .pt (nothing in it is executed),",
+            "from one safetensors file or from several with an index."
+        },
+        mixinStandardHelpOptions = true,
+        footer = {"", "Example:", "  otherwise weights convert Wan2.1_VAE.pth vae.safetensors --dtype bf16"})
+final class WeightsConvert implements Callable<Integer> {
+
+    /// `otherwise weights`
+    @Command(name = "weights", description = "Work with checkpoints.", mixinStandardHelpOptions = true, subcommands = WeightsConvert.class,
+            synopsisSubcommandLabel = "convert")
+    static final class Group implements Callable<Integer> {
+        @Override
+        public Integer call() {
+            throw new IllegalArgumentException("weights what? convert; see: otherwise weights --help");
+        }
+    }
+
+    @Parameters(index = "0", paramLabel = "IN", description = "A .pth, .pt or .safetensors file, or a *.index.json.")
+    private Path in;
+
+    @Parameters(index = "1", paramLabel = "OUT", description = "The result, whose name ends in .safetensors.")
+    private Path out;
+
+    @Option(names = "--dtype", paramLabel = "TYPE", description = "Round fractions to f32, bf16 or f16 (default: as they are).")
+    private String dtype;
+
+    @Option(names = "--shard", defaultValue = "5", paramLabel = "GB",
+            description = "Above this size, write several files and an index (default: ${DEFAULT-VALUE}).")
+    private double shard;
+
+    @Option(names = "--force", description = "Replace OUT if it exists.")
+    private boolean force;
+
+    @Override
+    public Integer call() throws IOException {
+        for (var path : new Path[] {out, out.resolveSibling(out.getFileName() + ".index.json")}) {
+            if (Files.exists(path) && !force) throw new IllegalArgumentException(path + ": exists already; --force replaces it");
+        }
+        try (var file = TensorFile.open(in)) {
+            if (file.names().isEmpty()) throw new IllegalArgumentException(in + ": holds no tensors");
+            var writer = new ShardedWriter(file, dtype == null ? null : dtype.toUpperCase(Locale.ROOT), (long) (shard * 1e9));
+            Path result;
+            try (var bar = Bar.of("bytes", writer.bytes())) {
+                result = writer.write(out, bar::stepTo);
+            }
+            System.out.printf(Locale.ROOT, "%s: %d tensors, %,d bytes%n", result, file.names().size(), writer.bytes());
+            return Otherwise.DONE;
+        }
+    }
+}
