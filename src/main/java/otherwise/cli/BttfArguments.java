@@ -37,10 +37,11 @@ final class BttfArguments {
     @Option(names = "--steps", paramLabel = "N", description = "The last number of denoising steps, N.")
     private Integer steps;
 
-    @Option(names = "--start", paramLabel = "NAME", description = "Where the noise begins: random, inversion, reverse_ode or best_of.")
+    @Option(names = "--start", paramLabel = "NAME",
+            description = "Where the noise begins: random, inversion, reverse_ode, best_of or promising.")
     private Start start;
 
-    @Option(names = "--candidates", paramLabel = "N", description = "Noises to choose from with --start best_of.")
+    @Option(names = "--candidates", paramLabel = "N", description = "Noises to choose from with --start best_of or promising.")
     private Integer candidates;
 
     @Option(names = "--lambda", paramLabel = "X", description = "Weight of the style loss.")

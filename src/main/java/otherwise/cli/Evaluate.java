@@ -64,7 +64,8 @@ final class Evaluate implements Callable<Integer> {
             names = "--variant",
             paramLabel = "NAME",
             description = {
-                "What to run, may be repeated: default, random-start, inversion, reverse-ode, no-style, straight, paper (literal; slow).",
+                "What to run, may be repeated: default, anchored, random-start, inversion, reverse-ode, no-style,",
+                "straight, restless (z_T moves on though the target holds), paper (literal; slow).",
                 "Default: default."
             })
     private List<String> variants = new ArrayList<>(List.of());
@@ -72,6 +73,9 @@ final class Evaluate implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "1", paramLabel = "N",
             description = "Seed of clips, targets and noise (default: ${DEFAULT-VALUE}).")
     private long seed;
+
+    @Option(names = "--lr", paramLabel = "RATE", description = "Learning rate of every variant (default: its own).")
+    private Double rate;
 
     @Option(names = "--out", required = true, paramLabel = "DIR",
             description = "Folder for a line and a picture per clip, table.md and table.csv.")
@@ -85,18 +89,26 @@ final class Evaluate implements Callable<Integer> {
             long clip, String source, String target, boolean flipped, boolean semantic, double ssim, double ideal, double background,
             int iterations, double seconds) {}
 
-    private static BttfOptions variant(String name) {
+    private BttfOptions variant(String name) {
+        var variant = published(name);
+        return rate == null ? variant : variant.withLearningRate(rate);
+    }
+
+    private static BttfOptions published(String name) {
         var o = BttfOptions.standard();
         return switch (name) {
             case "default" -> o;
+            case "anchored" -> o.with(Start.BEST_OF, 0);
             case "random-start" -> o.with(Start.RANDOM, 0);
             case "inversion" -> o.with(Start.INVERSION, 40);
             case "reverse-ode" -> o.with(Start.REVERSE_ODE, 0);
             case "no-style" -> o.withLambda(0);
             case "straight" -> o.with(BttfSchedule.straight());
+            case "restless" -> o.with(new BttfSchedule(BttfSchedule.Mode.BUDGET, 0, 40, 15, 0.9, 2, 3));
             case "paper" -> BttfOptions.paper();
             default -> throw new IllegalArgumentException(
-                    "no variant '" + name + "'; there are: default, random-start, inversion, reverse-ode, no-style, straight, paper");
+                    "no variant '" + name
+                            + "'; there are: default, anchored, random-start, inversion, reverse-ode, no-style, straight, restless, paper");
         };
     }
 

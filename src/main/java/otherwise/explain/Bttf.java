@@ -96,7 +96,11 @@ public record Bttf(BttfOptions options) implements Method {
         }
 
         private Tensor start() {
-            return new StartNoise(options, backend, velocity, source, flow(schedule.steps())).make();
+            return new StartNoise(options, backend, velocity, source, flow(schedule.steps()), this::targetProbability).make();
+        }
+
+        private double targetProbability(Tensor latent) {
+            return judge(shown(generator.decode(latent, options.checkpointing().blocks())))[question.target()];
         }
 
         private FlowSchedule flow(int n) {
@@ -137,15 +141,12 @@ public record Bttf(BttfOptions options) implements Method {
                 reached = look(p, latent, loss);
             }
             if (options.prior() == BttfOptions.Prior.CHI) loss.prior = chi(z);
-            var gradient = watch.time("backward", () -> Gradients.of(loss.sum()).to(z));
-            double steepness = norm(gradient) * Math.sqrt(z.size());
+            double steepness = schedule.settles(p, reached) ? 0 : move(z, loss, length);
             if (!Double.isFinite(loss.sum().item()) || !Double.isFinite(steepness)) {
                 throw new IllegalArgumentException(
                         "iteration " + (log.size() + 1) + ": loss " + loss.sum().item() + ", gradient " + steepness
                                 + ": not finite; a smaller learning rate than " + options.learningRate() + " may help");
             }
-            double limit = options.clip();
-            update(limit > 0 && steepness > limit ? gradient.times(limit / steepness) : gradient, length);
             var next = schedule.after(p, reached);
             boolean forget = switch (options.reset()) {
                 case NEVER -> false;
@@ -192,6 +193,16 @@ public record Bttf(BttfOptions options) implements Method {
                     Journal.Snapshot.Values.of(latent.detach()));
             if (options.keepBest()) state.offer(candidate, schedule.threshold());
             return Math.min(loss.target, judged[question.target()]);
+        }
+
+        /// Takes z_T a step down the loss, and returns the length of the gradient. Where that is not finite, z_T stays.
+        private double move(Tensor z, Loss loss, double length) {
+            var gradient = watch.time("backward", () -> Gradients.of(loss.sum()).to(z));
+            double steepness = norm(gradient) * Math.sqrt(z.size());
+            if (!Double.isFinite(steepness)) return steepness;
+            double limit = options.clip();
+            update(limit > 0 && steepness > limit ? gradient.times(limit / steepness) : gradient, length);
+            return steepness;
         }
 
         private void update(Tensor gradient, double length) {

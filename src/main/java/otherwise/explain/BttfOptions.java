@@ -5,7 +5,7 @@ package otherwise.explain;
 /// @param schedule how many iterations at how many denoising steps
 /// @param keepBest whether the answer is the closest good video seen at n = N, instead of the one after the last iteration
 /// @param start where z_T begins
-/// @param candidates noises to choose from, for `BEST_OF`
+/// @param candidates noises to choose from, for `BEST_OF` and `PROMISING`
 /// @param blend share of the inverted noise (of its variance) that is kept, for `REVERSE_ODE`; the rest is fresh
 /// @param noise which random numbers
 /// @param seed of them
@@ -49,7 +49,9 @@ public record BttfOptions(
         /// At the noise from which all N steps lead to the original, found by following the flow backwards.
         REVERSE_ODE,
         /// At the one of several noises whose plain generation is closest to the original.
-        BEST_OF
+        BEST_OF,
+        /// At the one of several noises whose plain generation the classifier takes for the target, or nearly.
+        PROMISING
     }
 
     /// Which random numbers: counter-based ones, or those of PyTorch after `manual_seed`.
@@ -125,7 +127,7 @@ public record BttfOptions(
     /// What works best in little time.
     public static BttfOptions standard() {
         return new BttfOptions(
-                BttfSchedule.standard(), true, Start.BEST_OF, 8, 0.95, NoiseSource.PHILOX, 0, 0.1, 0, Reset.NEVER, 0, 1e5, Prior.NONE, 0.01, 0,
+                BttfSchedule.standard(), true, Start.PROMISING, 8, 0.95, NoiseSource.PHILOX, 0, 0.03, 0, Reset.NEVER, 0, 1e5, Prior.NONE, 0.01, 0,
                 1, Offset.FIRST, Checkpointing.NONE);
     }
 
@@ -163,6 +165,13 @@ public record BttfOptions(
     public BttfOptions withLambda(double other) {
         return new BttfOptions(
                 schedule, keepBest, start, candidates, blend, noise, seed, learningRate, weightDecay, reset, clip, other, prior, priorWeight,
+                shift, guidance, offset, checkpointing);
+    }
+
+    /// The same with another learning rate.
+    public BttfOptions withLearningRate(double other) {
+        return new BttfOptions(
+                schedule, keepBest, start, candidates, blend, noise, seed, other, weightDecay, reset, clip, lambda, prior, priorWeight,
                 shift, guidance, offset, checkpointing);
     }
 

@@ -9,7 +9,7 @@ package otherwise.explain;
 /// @param iterations of stage 2, K_C: for each n where the mode is `EACH`, else in total
 /// @param steps the last n, N
 /// @param threshold a probability of the target that counts as reached, τ
-/// @param hold how many iterations in a row it must be reached before n is left
+/// @param hold how many iterations in a row it must be reached before n is left; the last of them leaves z_T as it is (see [#settles])
 /// @param finish iterations kept for n = N
 public record BttfSchedule(Mode mode, int inversion, int iterations, int steps, double threshold, int hold, int finish) {
 
@@ -17,7 +17,7 @@ public record BttfSchedule(Mode mode, int inversion, int iterations, int steps, 
     public enum Mode {
         /// As the paper prints it: as many for every n, and no end before that.
         EACH,
-        /// A total. n is left when the target holds, or when its even share of what remains is used up; some are kept for N.
+        /// A total. n is left when the target holds, or when half of what remains is used up; some are kept for N.
         BUDGET,
         /// All at n = N, until the target holds.
         STRAIGHT
@@ -60,12 +60,12 @@ public record BttfSchedule(Mode mode, int inversion, int iterations, int steps, 
 
     /// What a processor can afford.
     public static BttfSchedule standard() {
-        return new BttfSchedule(Mode.BUDGET, 0, 40, 15, 0.9, 2, 3);
+        return new BttfSchedule(Mode.BUDGET, 0, 60, 15, 0.9, 1, 1);
     }
 
     /// The same, all of it at n = N.
     public static BttfSchedule straight() {
-        return new BttfSchedule(Mode.STRAIGHT, 0, 40, 15, 0.9, 2, 3);
+        return new BttfSchedule(Mode.STRAIGHT, 0, 60, 15, 0.9, 1, 1);
     }
 
     /// The most iterations there can be.
@@ -98,15 +98,23 @@ public record BttfSchedule(Mode mode, int inversion, int iterations, int steps, 
         };
     }
 
+    /// Whether an iteration at `p` found what it was for: n is left because the target holds, not because its share is used up. z_T is then
+    /// good as it is. AdamW's steps are as long for a tiny gradient as for a large one, so every step that is not needed takes z_T away from
+    /// the noise that the generator knows, and the object's shape goes first.
+    public boolean settles(Position p, double probability) {
+        if (p.stage != Stage.COUNTERFACTUAL || mode == Mode.EACH || !(probability >= threshold)) return false;
+        return p.held + 1 >= hold && (p.n < steps || p.here + 1 >= Math.min(finish, iterations));
+    }
+
     private int nextN(int n, int here, int total, int held) {
         if (mode == Mode.EACH) return here < iterations ? n : n + 1;
         if (n == steps) {
             boolean enough = held >= hold && here >= Math.min(finish, iterations);
             return enough || total >= iterations ? n + 1 : n;
         }
-        // What was left, less what is kept for N, is shared evenly by this n and those up to N - 1.
+        // Half of what is left, less what is kept for N and one for each n on the way: motion is decided while n is small.
         int left = iterations - finish - (total - here);
-        boolean used = here >= Math.max(1, (left + steps - n - 1) / (steps - n));
+        boolean used = here >= Math.max(1, (left - (steps - 1 - n) + 1) / 2);
         if (held < hold && !used) return n;
         // With fewer iterations than n's some are skipped, evenly; at least the last one is always at N.
         int remaining = Math.min(iterations - finish - total, steps - 1 - n);

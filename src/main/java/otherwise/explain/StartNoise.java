@@ -1,5 +1,6 @@
 package otherwise.explain;
 
+import java.util.function.ToDoubleFunction;
 import otherwise.backend.Backend;
 import otherwise.backend.Scope;
 import otherwise.diffusion.EulerSolver;
@@ -14,7 +15,9 @@ import otherwise.tensor.Tensor;
 /// @param velocity the flow of the original's first frame
 /// @param source the original's latent
 /// @param schedule all N steps
-record StartNoise(BttfOptions options, Backend backend, Velocity velocity, Tensor source, FlowSchedule schedule) {
+/// @param target the target's probability for the video of a latent
+record StartNoise(
+        BttfOptions options, Backend backend, Velocity velocity, Tensor source, FlowSchedule schedule, ToDoubleFunction<Tensor> target) {
 
     /// Corrections of each step against the flow: with them it is the inverse of the step along the flow.
     private static final int CORRECTIONS = 2;
@@ -26,6 +29,7 @@ record StartNoise(BttfOptions options, Backend backend, Velocity velocity, Tenso
                 case RANDOM, INVERSION -> fresh(0);
                 case REVERSE_ODE -> reversed();
                 case BEST_OF -> bestOf();
+                case PROMISING -> promising();
             };
         }
     }
@@ -34,6 +38,27 @@ record StartNoise(BttfOptions options, Backend backend, Velocity velocity, Tenso
     private Tensor fresh(int k) {
         var random = options.noise() == BttfOptions.NoiseSource.TORCH ? Random.torch(options.seed() + k) : Random.philox(options.seed(), k);
         return random.normal(backend, source.shape().dims());
+    }
+
+    /// Plain generations of several noises go all ways that the first frame allows: the one that goes most surely the target's way needs the
+    /// smallest change. Of those that the classifier calls the target already, the one closest to the original.
+    private Tensor promising() {
+        int best = 0;
+        double likeliest = -1;
+        double closest = Double.POSITIVE_INFINITY;
+        for (int k = 0; k < options.candidates(); k++) {
+            try (var _ = Scope.open()) {
+                var latent = new EulerSolver(false).integrate(velocity, fresh(k), schedule);
+                double probability = Math.min(options.schedule().threshold(), target.applyAsDouble(latent));
+                double distance = latent.sub(source).abs().mean().item();
+                if (probability > likeliest || probability == likeliest && distance < closest) {
+                    likeliest = probability;
+                    closest = distance;
+                    best = k;
+                }
+            }
+        }
+        return fresh(best);
     }
 
     /// Plain generations from several noises all continue the same first frame; the one that moves like the original is the closest.

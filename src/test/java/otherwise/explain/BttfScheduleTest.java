@@ -1,6 +1,7 @@
 package otherwise.explain;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -36,9 +37,9 @@ class BttfScheduleTest {
     }
 
     @Test
-    void aBudgetIsSharedEvenlyAndEndsAtN() {
+    void smallNGetMostOfABudgetThatEndsAtN() {
         var ns = walk(new BttfSchedule(Mode.BUDGET, 0, 11, 4, 0.9, 2, 2), i -> 0);
-        assertEquals(List.of(1, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4), ns);
+        assertEquals(List.of(1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 4), ns);
     }
 
     @Test
@@ -74,5 +75,23 @@ class BttfScheduleTest {
         assertThrows(IllegalArgumentException.class, () -> new BttfSchedule(Mode.EACH, 0, 1, 0, 0.9, 2, 1));
         assertThrows(IllegalArgumentException.class, () -> new BttfSchedule(Mode.EACH, 0, 1, 1, 1.5, 2, 1));
         assertThrows(IllegalArgumentException.class, () -> new BttfSchedule(Mode.EACH, -1, 1, 1, 0.5, 2, 1));
+    }
+
+    /// What has been found is not walked away from; the paper's schedule walks on whatever happens.
+    @Test
+    void whatHoldsIsLeftAsItIs() {
+        var once = new BttfSchedule(Mode.BUDGET, 0, 30, 5, 0.9, 1, 1);
+        assertTrue(once.settles(once.start(), 0.9));
+        assertFalse(once.settles(once.start(), 0.89));
+        assertFalse(once.settles(once.start(), Double.NaN));
+        var twice = new BttfSchedule(Mode.BUDGET, 0, 30, 5, 0.9, 2, 3);
+        assertFalse(twice.settles(twice.start(), 1));
+        assertTrue(twice.settles(twice.after(twice.start(), 1), 1));
+        var finishing = new BttfSchedule(Mode.STRAIGHT, 0, 30, 5, 0.9, 1, 2);
+        assertFalse(finishing.settles(finishing.start(), 1));
+        assertTrue(finishing.settles(finishing.after(finishing.start(), 1), 1));
+        var each = new BttfSchedule(Mode.EACH, 1, 2, 2, 0.9, 1, 1);
+        assertFalse(each.settles(each.start(), 1));
+        assertFalse(each.settles(each.after(each.start(), 1), 1));
     }
 }

@@ -156,7 +156,7 @@ class ModelsTest {
             int source = Counterfactual.likeliest(classifier.probabilities(Question.tensor(video(), backend), 0));
             var question = new Question(video(), source, (source + 1) % 3);
             var whole = new Bttf(options).explain(question, generator, classifier, Method.Listener.NONE, Journal.NONE);
-            assertEquals(List.of(1, 1, 2, 3, 3), whole.log().stream().map(Iteration::steps).toList());
+            assertEquals(List.of(1, 2, 3, 3, 3), whole.log().stream().map(Iteration::steps).toList());
 
             var journal = new JournalFile(folder.resolve("state.safetensors"));
             assertThrows(IllegalStateException.class,
