@@ -1,13 +1,17 @@
 package otherwise.explain;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import otherwise.io.InvalidFileException;
 import otherwise.io.SafetensorsWriter;
+import otherwise.io.TensorFile;
 import otherwise.tensor.Tensor;
 
 /// A folder with a classifier, an autoencoder and a generator that fit together, each one safetensors file that says what it is:
@@ -28,6 +32,21 @@ public record ModelFiles(Path folder, String dtype) {
     public static final String GENERATOR = "generator.safetensors";
 
     static final JsonMapper JSON = JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).build();
+
+    /// A line of a model file's metadata that holds JSON.
+    ///
+    /// @throws InvalidFileException naming the file and the line, if it is missing or does not fit
+    public static <T> T entry(TensorFile file, String name, Class<T> type) throws IOException {
+        var value = file.metadata().get(name);
+        if (value == null) throw new InvalidFileException(file.path(), "has no metadata '" + name + "'");
+        ObjectReader reader = JSON.readerFor(type).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+        try {
+            return reader.readValue(value);
+        } catch (JsonProcessingException e) {
+            var why = e.getOriginalMessage() == null ? e.toString() : e.getOriginalMessage();
+            throw new InvalidFileException(file.path(), "metadata '" + name + "': " + why.lines().findFirst().orElse(""), e);
+        }
+    }
 
     /// Stored in full precision.
     public ModelFiles(Path folder) {

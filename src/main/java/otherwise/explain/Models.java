@@ -1,9 +1,6 @@
 package otherwise.explain;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -132,13 +129,7 @@ public final class Models {
         }
 
         <T> T record(String name, Class<T> type) throws IOException {
-            ObjectReader reader = ModelFiles.JSON.readerFor(type).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
-            try {
-                return reader.readValue(entry(name));
-            } catch (JsonProcessingException e) {
-                var why = e.getOriginalMessage() == null ? e.toString() : e.getOriginalMessage();
-                throw new InvalidFileException(file.path(), "metadata '" + name + "': " + why.lines().findFirst().orElse(""), e);
-            }
+            return ModelFiles.entry(file, name, type);
         }
 
         VideoFormat video() throws IOException {

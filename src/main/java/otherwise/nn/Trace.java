@@ -27,6 +27,12 @@ public final class Trace implements AutoCloseable {
         return trace;
     }
 
+    /// Where in the network this thread is, below a listener: `blocks.3.self_attn`; empty at the top, and without a listener.
+    public static String path() {
+        var trace = LISTENING.get();
+        return trace == null || trace.path.isEmpty() ? "" : trace.path.substring(0, trace.path.length() - 1);
+    }
+
     /// Shows `x` under `name`, below the current path; returns it.
     public static Tensor note(String name, Tensor x) {
         var trace = LISTENING.get();

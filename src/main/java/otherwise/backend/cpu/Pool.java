@@ -7,13 +7,10 @@ import java.util.HashMap;
 import java.util.Map;
 import otherwise.backend.Backend;
 import otherwise.backend.DeviceException;
+import otherwise.backend.SizeClass;
 
-/// Native memory that is handed out, taken back and handed out again.
-///
-/// Sizes are rounded up to one of four steps an octave, so that what an iteration frees fits what the next one asks for.
+/// Native memory that is handed out, taken back and handed out again, in the sizes of [SizeClass].
 final class Pool implements AutoCloseable {
-    private static final long ALIGNMENT = 64;
-
     /// A piece of memory and the arena that can give it back to the system.
     private record Block(MemorySegment memory, Arena arena) {}
 
@@ -27,7 +24,7 @@ final class Pool implements AutoCloseable {
     ///
     /// @throws DeviceException if neither the pool nor the system has them
     synchronized MemorySegment take(long bytes) {
-        long rounded = rounded(bytes);
+        long rounded = SizeClass.of(bytes);
         var waiting = free.get(rounded);
         Block block;
         if (waiting != null && !waiting.isEmpty()) {
@@ -73,7 +70,7 @@ final class Pool implements AutoCloseable {
     @SuppressWarnings("MustBeClosedChecker") // the arena lives as long as its block
     private static Block allocate(long bytes) {
         var arena = Arena.ofShared();
-        return new Block(arena.allocate(bytes, ALIGNMENT), arena);
+        return new Block(arena.allocate(bytes, SizeClass.ALIGNMENT), arena);
     }
 
     /// Gives what waits for reuse back to the system.
@@ -85,12 +82,6 @@ final class Pool implements AutoCloseable {
 
     private static long mib(long bytes) {
         return bytes >> 20;
-    }
-
-    static long rounded(long bytes) {
-        long b = Math.max(bytes, ALIGNMENT);
-        long step = Math.max(ALIGNMENT, Long.highestOneBit(b) >> 2);
-        return (b + step - 1) / step * step;
     }
 
     @Override

@@ -63,6 +63,11 @@ public record WanConfig(
         return new WanConfig("t2v", List.of(1, 2, 2), 512, 16, 1536, 8960, 256, 4096, 16, 12, 30, true, true, 1e-6, 1280);
     }
 
+    /// The image-to-video interface of the 14B model at the size of T2V-1.3B, as in alibaba-pai's Wan2.1-Fun-1.3B-InP.
+    public static WanConfig i2v1_3B() {
+        return new WanConfig("i2v", List.of(1, 2, 2), 512, 36, 1536, 8960, 256, 4096, 16, 12, 30, true, true, 1e-6, 1280);
+    }
+
     /// From the `config.json` beside a checkpoint. What that file may leave out has the official default.
     ///
     /// @throws IllegalArgumentException naming a missing or unfitting entry
