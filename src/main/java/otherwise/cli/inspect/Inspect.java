@@ -9,8 +9,17 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import otherwise.backend.Backends;
 import otherwise.backend.Shape;
+import otherwise.cli.Otherwise;
+import otherwise.data.Preset;
+import otherwise.data.ShapeMoving;
+import otherwise.data.ShapeMoving.Split;
+import otherwise.explain.VideoFormat;
 import otherwise.io.TensorFile;
+import otherwise.io.Video;
+import otherwise.io.VideoFile;
+import otherwise.report.ContactSheet;
 import otherwise.report.Table;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -27,7 +36,8 @@ import picocli.CommandLine.Parameters;
         mixinStandardHelpOptions = true,
         footer = {
             "", "Examples:", "  otherwise inspect wan-i2v-14b --frames 81 --height 480 --width 832 --depth 2",
-            "  otherwise inspect weights/shape-moving-mini/generator.safetensors"
+            "  otherwise inspect weights/shape-moving-mini/generator.safetensors",
+            "  otherwise inspect weights/shape-moving-mini/generator.safetensors --run 3 --layer blocks.2.self_attn --at 8,32,32"
         })
 public final class Inspect implements Callable<Integer> {
     @Parameters(paramLabel = "WHAT", description = {
@@ -50,8 +60,33 @@ public final class Inspect implements Callable<Integer> {
     @Option(names = "--depth", defaultValue = "99", paramLabel = "N", description = "How many names deep the tree goes (default: all).")
     private int depth;
 
+    @Option(names = "--run", paramLabel = "VIDEO", description = {
+        "Run a network of a models folder on this video (a file, or the number of a held-out Shape-Moving clip)",
+        "and list what its layers make of it."})
+    private String run;
+
+    @Option(names = "--layer", paramLabel = "PATH", description = "With --run: draw what this layer makes of the video.")
+    private String layer;
+
+    @Option(names = "--at", paramLabel = "F,ROW,COL", split = ",",
+            description = "With --layer blocks.I.self_attn: draw where this pixel of frame F looks.")
+    private int[] at;
+
+    @Option(names = "--channels", defaultValue = "8", paramLabel = "N",
+            description = "How many channels to draw, the most varied first (default: ${DEFAULT-VALUE}).")
+    private int channels;
+
+    @Option(names = "--noise", defaultValue = "0.5", paramLabel = "SIGMA",
+            description = "How noisy the generator's input is, 0 to 1 (default: ${DEFAULT-VALUE}).")
+    private double noise;
+
+    @Option(names = "--out", defaultValue = "layer.png", paramLabel = "PNG", description = "The picture (default: ${DEFAULT-VALUE}).")
+    private Path out;
+
     @Override
     public Integer call() throws IOException {
+        if (run != null) return glance();
+        if (layer != null || at != null) throw new IllegalArgumentException("--layer and --at need --run VIDEO");
         if (depth < 1) throw new IllegalArgumentException("--depth " + depth + ": at least 1");
         var path = Path.of(what);
         boolean file = Files.exists(path) || what.endsWith(".safetensors") || what.endsWith(".json") || what.endsWith(".pth");
@@ -70,7 +105,35 @@ public final class Inspect implements Callable<Integer> {
             if (!file) run.asked().forEach((name, shape) -> tensors.put(prefix + name, new NameTree.Leaf(shape, "")));
         });
         print(tensors, runs);
-        return 0;
+        return Otherwise.DONE;
+    }
+
+    private int glance() throws IOException {
+        if (at != null && (layer == null || at.length != 3)) throw new IllegalArgumentException("--at takes F,ROW,COL and needs --layer");
+        if (!(noise >= 0 && noise <= 1)) throw new IllegalArgumentException("--noise " + noise + ": from 0 to 1");
+        if (channels < 0) throw new IllegalArgumentException("--channels " + channels + ": not negative");
+        try (var backend = Backends.open("cpu", 0)) {
+            var glance = Glance.of(Path.of(what), backend, this::video, noise, 0);
+            if (layer == null) {
+                System.out.print(glance.table());
+                return Otherwise.DONE;
+            }
+            ContactSheet.write(out, at == null ? glance.maps(layer, channels) : glance.attention(layer, at), 9, 96);
+            System.out.println(out);
+            return Otherwise.DONE;
+        }
+    }
+
+    private Video video(VideoFormat format) throws IOException {
+        boolean sample = !run.isEmpty() && run.chars().allMatch(Character::isDigit);
+        if (!sample && !Files.exists(Path.of(run))) throw new IllegalArgumentException(run + ": no such file");
+        var whole = sample ? sample(Long.parseLong(run)) : VideoFile.read(Path.of(run));
+        return format == null ? whole : whole.prepare(format.frames(), format.height(), format.width(), format.fps()).video();
+    }
+
+    private static Video sample(long i) {
+        var data = new ShapeMoving(Preset.mini());
+        return data.scene(1, data.index(Split.TEST, i)).render();
     }
 
     private Size size(Size usual) {

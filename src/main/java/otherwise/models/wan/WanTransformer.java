@@ -6,7 +6,6 @@ import static otherwise.nn.Trace.note;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.stream.IntStream;
 import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.backend.Backend.Unary;
@@ -15,6 +14,7 @@ import otherwise.models.wan.CrossAttention.Context;
 import otherwise.nn.Conv3d;
 import otherwise.nn.Linear;
 import otherwise.nn.Mlp;
+import otherwise.nn.Streamed;
 import otherwise.nn.Weights;
 import otherwise.tensor.Dims;
 import otherwise.tensor.Tensor;
@@ -36,6 +36,22 @@ public record WanTransformer(
 
     /// @throws ShapeException naming the first tensor that is missing or has another shape
     public static WanTransformer load(Weights w, WanConfig c) {
+        return load(w, c, List.copyOf(blocks(w, c)));
+    }
+
+    /// With blocks that are read when their turn comes, and freed after it: to be run with [Activations#RECOMPUTE] alone. That a block is
+    /// missing or misshapen shows when it is reached.
+    ///
+    /// @throws ShapeException naming the first tensor outside the blocks that is missing or has another shape
+    public static WanTransformer stream(Weights w, WanConfig c) {
+        return load(w, c, blocks(w, c));
+    }
+
+    private static List<WanBlock> blocks(Weights w, WanConfig c) {
+        return new Streamed<>(c.numLayers(), i -> WanBlock.load(w.at("blocks").at(i), c));
+    }
+
+    private static WanTransformer load(Weights w, WanConfig c, List<WanBlock> blocks) {
         return new WanTransformer(
                 c,
                 Conv3d.load(w.at("patch_embedding"), c.inDim(), c.dim(), c.patchT(), c.patchH(), c.patchW()),
@@ -43,7 +59,7 @@ public record WanTransformer(
                 Mlp.load(w.at("time_embedding"), 0, 2, c.freqDim(), c.dim(), c.dim(), Unary.SILU),
                 Linear.load(w.at("time_projection").at(1), c.dim(), 6L * c.dim()),
                 c.imageToVideo() ? ImageEmbedding.load(w.at("img_emb"), c) : null,
-                IntStream.range(0, c.numLayers()).mapToObj(i -> WanBlock.load(w.at("blocks").at(i), c)).toList(),
+                blocks,
                 Head.load(w.at("head"), c));
     }
 
@@ -113,9 +129,9 @@ public record WanTransformer(
                 clip == null ? null : layer("img_emb", () -> imgEmb.forward(clip)));
         var x = tokens;
         for (int i = 0; i < blocks.size(); i++) {
-            var block = blocks.get(i);
+            int number = i;
             var before = x;
-            x = layer("blocks." + i, () -> activations.run(() -> block.forward(before, e0, context, positions)));
+            x = layer("blocks." + i, () -> activations.run(() -> blocks.get(number).forward(before, e0, context, positions)));
         }
         var last = x;
         return layer("head", () -> head.forward(last, e));

@@ -17,9 +17,11 @@ import otherwise.autograd.Activations;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.backend.Backends;
+import otherwise.backend.Shape;
 import otherwise.backend.ShapeException;
 import otherwise.nn.Weights;
 import otherwise.tensor.Random;
+import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 
 class WanTransformerTest {
@@ -37,6 +39,40 @@ class WanTransformerTest {
 
     private Tensor normal(long... dims) {
         return random.normal(CPU, dims);
+    }
+
+    @Test
+    void streamedBlocksGiveTheSameBitsAndAreFreed() {
+        var x = normal(1, 3, 2, 4, 6);
+        var text = normal(1, 4, 10);
+        var seen = normal(1, 5, 12);
+        var told = normal(1, 4, 2, 4, 6);
+        var wish = model.forward(x, new double[] {700}, text, seen, told).floats();
+        var freshly = Weights.of(new Weights.Source() {
+            @Override
+            public Tensor tensor(String name, Shape expected) {
+                return weights.made.get(name).detach().copy();
+            }
+
+            @Override
+            public boolean has(String name) {
+                return weights.made.containsKey(name);
+            }
+        });
+        try (var _ = CPU.scope();
+                var _ = Tape.off()) {
+            var streamed = WanTransformer.stream(freshly, CONFIG);
+            long before = CPU.memory().used();
+            long block;
+            try (var _ = CPU.scope()) {
+                streamed.blocks().getFirst();
+                block = CPU.memory().used() - before;
+            }
+            assertTrue(block > 0);
+            assertEquals(before, CPU.memory().used());
+            var v = streamed.forward(x, new double[] {700}, text, seen, told, Activations.RECOMPUTE);
+            assertArrayEquals(wish, v.floats());
+        }
     }
 
     @Test
