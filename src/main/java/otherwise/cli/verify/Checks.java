@@ -12,6 +12,7 @@ public final class Checks {
             new OptimizersCheck(),
             new SwinCheck(),
             new SwinOfficialCheck(),
+            new Umt5EncoderCheck(),
             new WanDitCheck(),
             new WanVaeCheck(),
             new WanVaeConstantsCheck(),
