@@ -14,6 +14,7 @@ public final class Checks {
             new SwinOfficialCheck(),
             new Umt5EncoderCheck(),
             new WanDitCheck(),
+            new WanI2vPipelineCheck(),
             new WanVaeCheck(),
             new WanVaeConstantsCheck(),
             new I2vGeometryCheck(),
