@@ -24,6 +24,7 @@ import picocli.CommandLine.ScopeType;
         versionProvider = Otherwise.Version.class,
         subcommands = {
             Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
+            EncodePrompt.class,
             WeightsConvert.Group.class, Verify.class, Devices.class, Bench.class,
             HelpCommand.class
         })

@@ -78,7 +78,8 @@ final class WanI2vPipelineCheck implements Check {
         var prompts = golden.json("prompts");
         var own = c.path(field).asText("");
         var ids = prompts.path(own.isEmpty() ? shared : own);
-        if (ids.isEmpty()) throw new IllegalArgumentException(golden.path() + ": its metadata prompts has no " + (own.isEmpty() ? shared : own));
+        if (ids.isEmpty())
+            throw new IllegalArgumentException(golden.path() + ": its metadata prompts has no " + (own.isEmpty() ? shared : own));
         var values = new long[ids.size()];
         for (int i = 0; i < values.length; i++) values[i] = ids.get(i).asLong();
         return values;
