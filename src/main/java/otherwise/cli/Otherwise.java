@@ -25,7 +25,7 @@ import picocli.CommandLine.ScopeType;
         versionProvider = Otherwise.Version.class,
         subcommands = {
             Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
-            WeightsConvert.Group.class, Inspect.class, Verify.class, Devices.class, Bench.class,
+            EncodePrompt.class, WeightsConvert.Group.class, Inspect.class, Verify.class, Devices.class, Bench.class,
             HelpCommand.class
         })
 public final class Otherwise implements Callable<Integer> {

@@ -26,6 +26,11 @@ public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision cl
             throw new IllegalArgumentException("the generator cannot make " + video + ": sides must be multiples of " + patch
                     + ", frames one more than a multiple of " + vae.config().temporalStride());
         }
+        requireFit(transformer, vae, clip);
+    }
+
+    /// @throws IllegalArgumentException unless the transformer takes what the other two make
+    static void requireFit(WanTransformer transformer, WanVae vae, ClipVision clip) {
         if (transformer.config().clipDim() != clip.config().dim()) {
             throw new IllegalArgumentException("the transformer takes image features of " + transformer.config().clipDim()
                     + " channels, the image encoder makes " + clip.config().dim());

@@ -1,5 +1,7 @@
 package otherwise.io;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import otherwise.backend.Backend;
 import otherwise.backend.DType;
@@ -44,5 +46,26 @@ public record WeightFile(TensorFile file, Backend backend, String prefix) implem
             case "F8_E4M3", "F8_E5M2" -> Tensor.of(backend, file.doubles(name), entry.shape());
             default -> Tensor.indices(backend, file.longs(name), entry.shape());
         };
+    }
+
+    /// Some rows of a file's matrix of real numbers, `[R, C]` → `[rows.length, C]`: a large table is not uploaded for a few of its rows.
+    ///
+    /// @throws IllegalArgumentException if there is no such tensor, it is no such matrix, or has not all of these rows
+    public static Tensor rows(TensorFile file, String name, long[] rows, Backend backend) {
+        var entry = file.entry(name);
+        boolean real = List.of("F64", "F32", "BF16", "F16").contains(entry.dtype());
+        if (!real || entry.shape().length != 2)
+            throw new IllegalArgumentException(file.path() + ": " + entry + " is no matrix of real numbers");
+        long count = entry.shape()[0];
+        var table = file.segment(name);
+        var found = new ArrayList<Tensor>();
+        for (long row : rows) {
+            if (row < 0 || row >= count) throw new IllegalArgumentException(file.path() + ": " + entry + " has no row " + row);
+            var tensor = Tensor.blank(backend, Shape.of(1, entry.shape()[1]));
+            long bytes = entry.bytes() / count;
+            backend.upload(tensor.data(), table.asSlice(row * bytes, bytes), DType.valueOf(entry.dtype()));
+            found.add(tensor);
+        }
+        return Tensor.concat(0, found);
     }
 }

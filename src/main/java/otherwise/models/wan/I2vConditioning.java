@@ -50,17 +50,22 @@ public final class I2vConditioning {
         return Tensor.of(backend, mask, 1, WanVae.PIECE, frames, size.height, size.width);
     }
 
+    /// The clip that the autoencoder is shown: the first frame `[B, 3, H, W]`, and then grey → `[B, 3, frames, H, W]`
+    public static Tensor clip(Tensor firstFrame, long frames) {
+        var d = Dims.of("first frame", "B 3 H W", firstFrame);
+        return firstFrame.reshape(d.get("B"), 3, 1, d.get("H"), d.get("W")).pad(2, 0, frames - 1);
+    }
+
     /// Mask and latent, as the transformer takes them behind the noise.
     ///
     /// @param firstFrame pixels in −1 … 1, `[B, 3, H, W]`, in the size of the video
     /// @param frames of the clip, 1 + 4n
     /// @return y `[B, 4 + z, F, H/8, W/8]`
     public static Tensor of(WanVae vae, Tensor firstFrame, long frames) {
-        var d = Dims.of("first frame", "B 3 H W", firstFrame);
-        var clip = firstFrame.reshape(d.get("B"), 3, 1, d.get("H"), d.get("W")).pad(2, 0, frames - 1);
+        var clip = clip(firstFrame, frames);
         // In pieces it takes less memory, but there is no way back to the frame.
         var latent = firstFrame.requiresGrad() ? vae.encode(clip, Activations.RECOMPUTE) : vae.encodeInPieces(clip);
         var mask = mask(firstFrame.backend(), latent.dim(2), new Size(latent.dim(3), latent.dim(4)));
-        return Tensor.concat(1, mask.expand(d.get("B"), mask.dim(1), mask.dim(2), mask.dim(3), mask.dim(4)), latent);
+        return Tensor.concat(1, mask.expand(clip.dim(0), mask.dim(1), mask.dim(2), mask.dim(3), mask.dim(4)), latent);
     }
 }
