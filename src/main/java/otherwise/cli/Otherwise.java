@@ -2,6 +2,7 @@ package otherwise.cli;
 
 import java.util.concurrent.Callable;
 import otherwise.cli.bench.Bench;
+import otherwise.cli.weights.WeightsVerb;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -24,7 +25,7 @@ import picocli.CommandLine.ScopeType;
         versionProvider = Otherwise.Version.class,
         subcommands = {
             Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
-            WeightsConvert.Group.class, Verify.class, Devices.class, Bench.class,
+            WeightsVerb.class, Verify.class, Devices.class, Bench.class,
             HelpCommand.class
         })
 public final class Otherwise implements Callable<Integer> {

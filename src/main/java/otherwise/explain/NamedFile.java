@@ -4,10 +4,12 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import otherwise.backend.Shape;
 import otherwise.io.TensorFile;
 import otherwise.nn.Names;
 import otherwise.nn.Names.Origin;
@@ -19,17 +21,18 @@ import otherwise.nn.Names.Origin;
 public final class NamedFile implements TensorFile {
     private final TensorFile file;
     private final Optional<Names.Found> found;
+    private final String prefix;
     private final Map<String, Origin> origins = new LinkedHashMap<>();
 
     private NamedFile(TensorFile file, String folder, List<Names> known) {
         this.file = file;
         var names = file.names().stream().filter(n -> n.startsWith(folder)).map(n -> n.substring(folder.length())).toList();
         this.found = Names.in(names, known);
-        var prefix = folder + found.map(Names.Found::prefix).orElse("");
+        this.prefix = folder + found.map(Names.Found::prefix).orElse("");
         for (var name : names) {
             var stored = folder + name;
             var ours = stored.startsWith(prefix) ? ours(stored.substring(prefix.length())) : Optional.<String>empty();
-            var origin = ours.flatMap(n -> origin(n, prefix)).orElse(null);
+            var origin = ours.flatMap(this::origin).orElse(null);
             if (origin != null) origins.putIfAbsent(ours.orElseThrow(), origin);
             else origins.putIfAbsent(name, new Origin(List.of(stored), 0, false));
         }
@@ -40,7 +43,7 @@ public final class NamedFile implements TensorFile {
     }
 
     /// Where all of a tensor's pieces are in the file; empty if one is missing.
-    private Optional<Origin> origin(String ours, String prefix) {
+    private Optional<Origin> origin(String ours) {
         if (found.isEmpty()) return Optional.of(new Origin(List.of(prefix + ours), 0, false));
         return found.get().names().origin(ours)
                 .map(o -> new Origin(o.names().stream().map(n -> prefix + n).toList(), o.leading(), o.transposed()))
@@ -69,9 +72,23 @@ public final class NamedFile implements TensorFile {
         return contains(name) ? origins.get(name).names() : List.of();
     }
 
-    /// The names, among [#names], that such checkpoints have and our networks do not need.
+    /// The names, among [#names], that our networks do not need: those that such checkpoints are known to have besides, and what lies
+    /// outside the folder that holds the network, such as an optimiser's state.
     public List<String> spare() {
-        return naming().map(n -> names().stream().filter(n::isSpare).toList()).orElse(List.of());
+        return names().stream().filter(this::isSpare).toList();
+    }
+
+    private boolean isSpare(String name) {
+        return found.isPresent() && (found.get().names().isSpare(name) || !of(name).names().getFirst().startsWith(prefix));
+    }
+
+    /// Whether our tensor of this name has this shape; not, if its pieces do not fit together.
+    public boolean fits(String name, Shape shape) {
+        try {
+            return Arrays.equals(entry(name).shape(), shape.dims());
+        } catch (IllegalArgumentException e) {
+            return false; // pieces of different kinds
+        }
     }
 
     @Override

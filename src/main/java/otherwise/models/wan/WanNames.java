@@ -43,7 +43,9 @@ public final class WanNames {
                             blocks.#.ffn.2.*                         blocks.#.ffn.net.2.*
                             head.modulation                          scale_shift_table
                             head.head.*                              proj_out.*
-                            """),
+                            """,
+                    // Written by early converters for image to video; diffusers itself does not read it.
+                    "blocks.#.attn2.norm_added_q.weight"),
             Names.own("official", "time_projection.1.weight"));
 
     /// Official residual blocks, after the name of the block: `ours theirs`.
