@@ -120,6 +120,54 @@ class ForeignNamesTest {
         return generator.condition(frame, 1, Activations.KEEP).at(z, 500).floats();
     }
 
+    /// As they come from elsewhere: each network in a file of its own that says nothing of itself, and a description beside them.
+    @Test
+    void checkpointsThatAreOnlyDescribed() throws IOException {
+        try (var _ = BACKEND.scope()) {
+            var files = TinyModels.write(ours, BACKEND);
+            var others = new ModelFiles(theirs);
+            var downloaded = Files.createDirectory(theirs.resolve("downloaded"));
+            rename(files.vae(), downloaded.resolve("vae.safetensors"), "", WanNames.vae(TinyModels.VAE.numResBlocks()).getFirst(), "");
+            rename(files.generator(), theirs.resolve("half"), "dit.", WanNames.TRANSFORMER.getFirst(), "");
+            rename(theirs.resolve("half"), theirs.resolve("both"), "clip.", ClipNames.ALL.getFirst(), "");
+            for (var part : List.of("dit.", "clip.", "prompt")) extract(theirs.resolve("both"), part, downloaded);
+            describe(files.vae(), theirs.resolve("vae.json"), "\"\": \"downloaded/vae.safetensors\"");
+            describe(files.generator(), theirs.resolve("generator.json"),
+                    "\"dit.\": \"downloaded/dit.safetensors\", \"clip.\": \"downloaded/clip.safetensors\", \"\": \"downloaded/prompt.safetensors\"");
+            same(files, others);
+            var blueprint = Blueprint.stated(TensorFile.open(others.generator())).orElseThrow();
+            assertEquals("wan-i2v", blueprint.name());
+
+            Files.delete(downloaded.resolve("clip.safetensors"));
+            var e = assertThrows(IOException.class, () -> Models.generator(others, BACKEND));
+            assertTrue(e.getMessage().endsWith("clip.safetensors: no such file"), e.getMessage());
+        }
+    }
+
+    /// A file of the tensors whose names begin with `part`, without it, and without metadata.
+    private static void extract(Path from, String part, Path to) throws IOException {
+        try (var file = TensorFile.open(from)) {
+            var writer = new SafetensorsWriter();
+            for (var name : file.names()) {
+                var end = part.endsWith(".") ? name.substring(Math.min(name.length(), part.length())) : name;
+                if (name.startsWith(part)) writer.addRaw(end, file.entry(name).dtype(), file.entry(name).shape(), file.segment(name));
+            }
+            writer.write(to.resolve(part.replace(".", "") + ".safetensors"));
+        }
+    }
+
+    private static void describe(Path from, Path to, String tensors) throws IOException {
+        var text = new StringBuilder("{");
+        try (var file = TensorFile.open(from)) {
+            file.metadata().forEach((key, value) -> {
+                // Objects and numbers stand in the description as what they are.
+                boolean json = value.startsWith("{") || value.startsWith("[") || value.matches("[0-9.]+");
+                text.append("\"%s\": %s, ".formatted(key, json ? value : "\"" + value + "\""));
+            });
+        }
+        Files.writeString(to, text + "\"tensors\": {" + tensors + "}}");
+    }
+
     @Test
     void whatIsMissingOrTooMuchIsStillFound() throws IOException {
         try (var _ = BACKEND.scope()) {
