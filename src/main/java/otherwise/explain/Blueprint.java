@@ -40,7 +40,12 @@ public record Blueprint(String name, String what, List<Part> parts, Set<String> 
     /// @param folder what stands before its tensors' names in the file
     /// @param known the namings under which its checkpoints go about
     /// @param expected names and shapes of its tensors, by our names
-    public record Part(String folder, List<Names> known, Map<String, Shape> expected) {}
+    public record Part(String folder, List<Names> known, Map<String, Shape> expected) {
+
+        private long found(NamedFile file) {
+            return expected.entrySet().stream().filter(e -> file.contains(e.getKey()) && file.fits(e.getKey(), e.getValue())).count();
+        }
+    }
 
     /// The published models that we know. A new one joins by a line in this list.
     public static List<Blueprint> published() {
@@ -112,31 +117,36 @@ public record Blueprint(String name, String what, List<Part> parts, Set<String> 
         }
     }
 
-    /// The published model with which a file has most in common; empty if it shares no tensor of the same shape with any.
+    /// The published model that a file is most like; empty if it shares no tensor of the same shape with any.
     public static Optional<Blueprint> guess(TensorFile file) {
         Blueprint best = null;
         double most = 0;
         for (var blueprint : published()) {
-            double share = blueprint.share(file);
-            if (share <= most) continue;
-            most = share;
+            double likeness = blueprint.likeness(file);
+            if (likeness <= most) continue;
+            most = likeness;
             best = blueprint;
         }
         return Optional.ofNullable(best);
     }
 
-    /// Which part of its tensors a file has, in the right shape.
-    public double share(TensorFile file) {
-        long found = 0;
-        long all = 0;
+    /// How many tensors both have, in the same shape, among those that either has: a small network may lie in a larger one of its family.
+    private double likeness(TensorFile file) {
+        long both = 0;
+        long either = 0;
         for (var part : parts) {
             var named = NamedFile.of(file, part.folder, part.known);
-            found += part.expected.entrySet().stream()
-                    .filter(e -> named.contains(e.getKey()) && named.fits(e.getKey(), e.getValue()))
-                    .count();
-            all += part.expected.size();
+            long shared = part.found(named);
+            both += shared;
+            either += part.expected.size() + named.names().size() - named.spare().size() - shared;
         }
-        return (double) found / all;
+        return (double) both / Math.max(1, either);
+    }
+
+    /// Which part of its tensors a file has, in the right shape.
+    public double share(TensorFile file) {
+        long found = parts.stream().mapToLong(part -> part.found(NamedFile.of(file, part.folder, part.known))).sum();
+        return (double) found / expected().size();
     }
 
     /// Names and shapes of all its tensors, in a file with our names.

@@ -185,6 +185,18 @@ class WeightsVerbTest {
         assertTrue(said.out.contains("not needed: 1"), said.out);
     }
 
+    /// Every tensor of Swin-T is in Swin-S too, but not the other way round.
+    @Test
+    void aLargerModelIsNotTakenForASmallerOne() throws IOException {
+        var shapes = new LinkedHashMap<String, long[]>();
+        Inventory.of(w -> VideoSwin.load(w, SwinConfig.s())).forEach((name, shape) -> shapes.put(name, shape.dims()));
+        shapes.remove("norm.bias");
+        var said = weights("check", write("", shapes).toString());
+        assertEquals(Otherwise.NO, said.code);
+        assertTrue(said.out.contains("as swin3d-s"), said.out);
+        assertTrue(said.out.contains("missing: 1\n  norm.bias [768]"), said.out);
+    }
+
     @Test
     void eachSortOfDifferenceIsNamed() throws IOException {
         var shapes = swinT();
