@@ -3,6 +3,7 @@ package otherwise.cli;
 import java.util.concurrent.Callable;
 import otherwise.cli.bench.Bench;
 import otherwise.cli.inspect.Inspect;
+import otherwise.cli.weights.WeightsVerb;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
@@ -25,7 +26,7 @@ import picocli.CommandLine.ScopeType;
         versionProvider = Otherwise.Version.class,
         subcommands = {
             Demo.class, Explain.class, Classify.class, Generate.class, Train.class, Evaluate.class, EvaluateGenerator.class, Data.class,
-            EncodePrompt.class, WeightsConvert.Group.class, Inspect.class, Verify.class, Devices.class, Bench.class,
+            EncodePrompt.class, WeightsVerb.class, Inspect.class, Verify.class, Devices.class, Bench.class,
             HelpCommand.class
         })
 public final class Otherwise implements Callable<Integer> {

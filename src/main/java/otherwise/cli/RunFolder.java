@@ -13,6 +13,7 @@ import otherwise.explain.BttfOptions;
 import otherwise.explain.Iteration;
 import otherwise.explain.JournalFile;
 import otherwise.explain.ModelFiles;
+import otherwise.io.DescribedFile;
 import otherwise.io.AtomicFile;
 import otherwise.io.InvalidFileException;
 import otherwise.io.Sha256;
@@ -59,11 +60,14 @@ record RunFolder(Path path) {
         return path;
     }
 
-    /// The sha256 of every model file.
+    /// The sha256 of every model file, and of the files that a description names in its place.
     static Map<String, String> hashes(ModelFiles files) throws IOException {
         var hashes = new LinkedHashMap<String, String>();
-        for (var file : List.of(files.classifier(), files.vae(), files.generator()))
-            hashes.put(file.getFileName().toString(), Sha256.of(file));
+        for (var file : List.of(files.classifier(), files.vae(), files.generator())) {
+            for (var part : DescribedFile.behind(file)) {
+                hashes.put((part.equals(file) ? part.getFileName() : part).toString(), Sha256.of(part));
+            }
+        }
         return hashes;
     }
 

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -21,6 +22,9 @@ import otherwise.tensor.Tensor;
 /// | `classifier.safetensors` | `video-swin` | the network's | `config`, `classes`, `frames` and `stride` of the clip, `video` |
 /// | `vae.safetensors` | `wan-vae` | the network's, `latents_mean`, `latents_std` `[z]` | `config` |
 /// | `generator.safetensors` | `wan-i2v` | `dit.…`, `clip.…`, `prompt` `[S, text]` | `dit`, `clip` (their configs), `shift`, `video` |
+///
+/// Where one of them is missing, a JSON file of the same name may say where the tensors are ([otherwise.io.DescribedFile]), so that others'
+/// checkpoints serve as they are, under whatever names we know ([NamedFile]).
 ///
 /// `video` stands for the four entries `video_frames`, `height`, `width`, `fps`. Configs are JSON with the official snake_case names.
 /// Writing is here, opening in [Models].
@@ -54,15 +58,22 @@ public record ModelFiles(Path folder, String dtype) {
     }
 
     public Path classifier() {
-        return folder.resolve(CLASSIFIER);
+        return find(CLASSIFIER);
     }
 
     public Path vae() {
-        return folder.resolve(VAE);
+        return find(VAE);
     }
 
     public Path generator() {
-        return folder.resolve(GENERATOR);
+        return find(GENERATOR);
+    }
+
+    /// The file of this name, or the description that stands in for it.
+    private Path find(String name) {
+        var file = folder.resolve(name);
+        var description = folder.resolve(name.replace(".safetensors", ".json"));
+        return !Files.exists(file) && Files.exists(description) ? description : file;
     }
 
     /// Writes the classifier's file, whole or not at all.
@@ -82,7 +93,7 @@ public record ModelFiles(Path folder, String dtype) {
                 .metadata("frames", Integer.toString(frames))
                 .metadata("stride", Integer.toString(stride));
         add(writer, "", weights);
-        video(writer, video).metadata(notes).write(classifier());
+        video(writer, video).metadata(notes).write(folder.resolve(CLASSIFIER));
     }
 
     /// Writes the autoencoder's file, whole or not at all.
@@ -93,7 +104,7 @@ public record ModelFiles(Path folder, String dtype) {
         var writer = new SafetensorsWriter().metadata("kind", "wan-vae").metadata("config", json(config));
         writer.add("latents_mean", "F32", new long[] {mean.length}, mean).add("latents_std", "F32", new long[] {std.length}, std);
         add(writer, "", weights);
-        writer.metadata(notes).write(vae());
+        writer.metadata(notes).write(folder.resolve(VAE));
     }
 
     /// Writes the generator's file, whole or not at all.
@@ -118,7 +129,7 @@ public record ModelFiles(Path folder, String dtype) {
         add(writer, "", Map.of("prompt", prompt));
         add(writer, "dit.", ditWeights);
         add(writer, "clip.", clipWeights);
-        video(writer, video).metadata(notes).write(generator());
+        video(writer, video).metadata(notes).write(folder.resolve(GENERATOR));
     }
 
     private static SafetensorsWriter video(SafetensorsWriter writer, VideoFormat video) {

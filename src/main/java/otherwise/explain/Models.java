@@ -4,29 +4,34 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
 import otherwise.io.InvalidFileException;
-import otherwise.io.Safetensors;
 import otherwise.io.TensorFile;
 import otherwise.io.WeightFile;
 import otherwise.models.clip.ClipConfig;
+import otherwise.models.clip.ClipNames;
 import otherwise.models.clip.ClipVision;
 import otherwise.models.swin.SwinConfig;
+import otherwise.models.swin.SwinNames;
 import otherwise.models.swin.VideoSwin;
 import otherwise.models.wan.LatentScale;
 import otherwise.models.wan.WanConfig;
+import otherwise.models.wan.WanNames;
 import otherwise.models.wan.WanTransformer;
 import otherwise.models.wan.WanVae;
 import otherwise.models.wan.WanVaeConfig;
+import otherwise.nn.Names;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
 
 /// Opens the files of [ModelFiles]. Weights are read into the innermost scope of the device.
 ///
 /// Whatever does not fit is one line that names the file: a wrong kind, a config that makes no network, a tensor that is missing or has
-/// another shape, a tensor that no layer asked for.
+/// another shape, a tensor that no layer asked for. Networks may be stored under any naming that we know ([NamedFile]).
 public final class Models {
     private Models() {}
 
@@ -39,7 +44,7 @@ public final class Models {
             var classes = List.of(file.record("classes", String[].class));
             var clip = new Classifier.Clip((int) file.number("frames"), (int) file.number("stride"));
             return file.fitting(() -> {
-                var network = VideoSwin.load(file.weights(backend, ""), config);
+                var network = VideoSwin.load(file.weights(backend, "", SwinNames.ALL), config);
                 file.requireAllUsed();
                 return new SwinClassifier(network, classes, clip, file.video());
             });
@@ -51,10 +56,13 @@ public final class Models {
     /// @throws IOException if the file is missing or holds something else
     public static WanVae vae(ModelFiles files, Backend backend) throws IOException {
         try (var file = new Opened(files.vae(), "wan-vae")) {
-            var config = file.json("config");
+            var json = file.json("config");
             return file.fitting(() -> {
-                var scale = new LatentScale(file.list("latents_mean"), file.list("latents_std"));
-                var vae = WanVae.load(file.weights(backend, ""), WanVaeConfig.of(config), scale);
+                var config = WanVaeConfig.of(json);
+                // The published file holds no statistics; they stand in the official code.
+                boolean published = config.equals(WanVaeConfig.wan2_1()) && !file.contains("latents_mean");
+                var scale = published ? LatentScale.wan2_1() : new LatentScale(file.list("latents_mean"), file.list("latents_std"));
+                var vae = WanVae.load(file.weights(backend, "", WanNames.vae(config.numResBlocks())), config, scale);
                 file.requireAllUsed();
                 return vae;
             });
@@ -71,8 +79,8 @@ public final class Models {
             var clip = file.record("clip", ClipConfig.class);
             double shift = file.number("shift");
             return file.fitting(() -> {
-                var transformer = WanTransformer.load(file.weights(backend, "dit."), WanConfig.of(dit));
-                var vision = ClipVision.load(file.weights(backend, "clip."), clip);
+                var transformer = WanTransformer.load(file.weights(backend, "dit.", WanNames.TRANSFORMER), WanConfig.of(dit));
+                var vision = ClipVision.load(file.weights(backend, "clip.", ClipNames.ALL), clip);
                 var text = file.tensor("prompt", backend);
                 var prompt = text.reshape(-1, text.dim(-1)); // a batch of one is a text too
                 file.requireAllUsed();
@@ -93,10 +101,10 @@ public final class Models {
     /// A model file under construction: reads its entries, and notes which tensors were asked for.
     private static final class Opened implements AutoCloseable {
         private final TensorFile file;
-        private final List<String> used = new ArrayList<>();
+        private final Set<String> used = new HashSet<>();
 
         Opened(Path path, String kind) throws IOException {
-            file = Safetensors.open(path);
+            file = TensorFile.open(path);
             var found = file.metadata().get("kind");
             if (!kind.equals(found)) {
                 file.close();
@@ -136,6 +144,10 @@ public final class Models {
             return new VideoFormat((int) number("video_frames"), (int) number("height"), (int) number("width"), number("fps"));
         }
 
+        boolean contains(String name) {
+            return file.contains(name);
+        }
+
         List<Float> list(String name) throws IOException {
             if (!file.contains(name)) throw new InvalidFileException(file.path(), "has no tensor '" + name + "'");
             used.add(name);
@@ -150,12 +162,15 @@ public final class Models {
             return WeightFile.upload(file, name, backend);
         }
 
-        Weights weights(Backend backend, String prefix) {
-            var source = new WeightFile(file, backend, prefix);
+        /// The part of the file below `folder`, under our names.
+        Weights weights(Backend backend, String folder, List<Names> known) {
+            var named = NamedFile.of(file, folder, known);
+            named.spare().forEach(name -> used.addAll(named.stored(name)));
+            var source = new WeightFile(named, backend);
             return Weights.of(new Weights.Source() {
                 @Override
                 public Tensor tensor(String name, Shape expected) {
-                    used.add(prefix + name);
+                    used.addAll(named.stored(name));
                     return source.apply(name);
                 }
 
@@ -168,7 +183,7 @@ public final class Models {
 
         void requireAllUsed() throws IOException {
             var spare = new ArrayList<>(file.names());
-            spare.removeAll(used);
+            spare.removeIf(used::contains);
             if (!spare.isEmpty()) {
                 throw new InvalidFileException(
                         file.path(), spare.size() + " tensors do not belong to a network of this config, the first is " + spare.getFirst());

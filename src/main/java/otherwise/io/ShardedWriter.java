@@ -40,6 +40,11 @@ public final class ShardedWriter {
         this.largest = largest;
     }
 
+    /// The number of tensors.
+    public int tensors() {
+        return from.names().size();
+    }
+
     /// The bytes of all tensors once written.
     public long bytes() {
         return from.names().stream().mapToLong(this::bytes).sum();

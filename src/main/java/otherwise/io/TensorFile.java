@@ -33,12 +33,12 @@ public interface TensorFile extends AutoCloseable {
         }
     }
 
-    /// Opens a safetensors file, the `*.index.json` of a sharded checkpoint, or what `torch.save` wrote; which of them, the file's first
-    /// bytes tell.
+    /// Opens a safetensors file, the `*.index.json` of a sharded checkpoint, a [DescribedFile], or what `torch.save` wrote; which of them, the
+    /// file's first bytes tell.
     ///
     /// @throws InvalidFileException if the file is missing or is none of these
     static TensorFile open(Path path) throws IOException {
-        if (path.toString().endsWith(".json")) return ShardedSafetensors.open(path);
+        if (path.toString().endsWith(".json")) return DescribedFile.is(path) ? DescribedFile.open(path) : ShardedSafetensors.open(path);
         if (Files.isRegularFile(path)) {
             try (var file = Files.newInputStream(path)) {
                 if (TorchCheckpoint.begins(file.readNBytes(8))) return TorchCheckpoint.open(path);

@@ -54,8 +54,56 @@ class InterpolationTest {
         }
     }
 
+    /// Three pixels as one. The triangle reaches 3 pixels from the middle one: weights ⅔, 1, ⅔ over their sum. Without antialiasing only
+    /// the middle one counts.
     @Test
-    void gradient() {
-        GradCheck.check(backend, in -> Interpolation.BICUBIC.resize(in.getFirst(), 3, 8), new long[] {2, 5, 4});
+    void antialiasingSeesEveryPixel() {
+        assertArrayEquals(new double[] {2 / 7.0, 3 / 7.0, 2 / 7.0}, Interpolation.BILINEAR_ANTIALIAS.matrix(3, 1), 1e-15);
+        assertArrayEquals(new double[] {0, 1, 0}, Interpolation.BILINEAR.matrix(3, 1), 1e-15);
+        // Keys' cubic with a = −½ at 0 and ⅓: 1 and 1 + 1.5/27 − 2.5/9.
+        double side = 1 + 1.5 / 27 - 2.5 / 9;
+        assertArrayEquals(
+                new double[] {side / (1 + 2 * side), 1 / (1 + 2 * side), side / (1 + 2 * side)},
+                Interpolation.BICUBIC_ANTIALIAS.matrix(3, 1), 1e-15);
+    }
+
+    /// On the way up the kernel is not widened; at the edge the tap that is missing leaves its weight to the others.
+    @Test
+    void antialiasingByHandOnTheWayUp() {
+        assertArrayEquals(new double[] {1, 0, .75, .25, .25, .75, 0, 1}, Interpolation.BILINEAR_ANTIALIAS.matrix(2, 4), 1e-15);
+    }
+
+    @Test
+    void nearestIsThePixelUnderTheMiddle() {
+        assertArrayEquals(new double[] {1, 0, 0, 0, 0, 1}, Interpolation.NEAREST_EXACT.matrix(3, 2));
+        assertArrayEquals(new double[] {1, 0, 1, 0, 0, 1, 0, 1}, Interpolation.NEAREST_EXACT.matrix(2, 4));
+    }
+
+    /// One pixel fills everything, and odd sizes meet one pixel.
+    @Test
+    void sizeOne() {
+        for (var kind : Interpolation.values()) {
+            assertArrayEquals(new double[] {1, 1, 1, 1, 1}, kind.matrix(1, 5), 1e-15);
+            assertEquals(1, java.util.Arrays.stream(kind.matrix(7, 1)).sum(), 1e-12);
+        }
+    }
+
+    @Test
+    void threeAxesAreThreeProducts() {
+        var x = GradCheck.normal(backend, 8, 2, 3, 4, 5);
+        var kind = Interpolation.BILINEAR;
+        var frameByFrame = kind.resize(x, 6, 3);
+        var time = Tensor.of(backend, kind.matrix(3, 7), 7, 3);
+        var expected = frameByFrame.permute(0, 2, 3, 1).matmulT(time).permute(0, 3, 1, 2);
+        assertArrayEquals(expected.doubles(), kind.resize(x, 7, 6, 3).doubles(), 1e-12);
+    }
+
+    @Test
+    void gradients() {
+        for (var kind : Interpolation.values()) {
+            GradCheck.check(backend, in -> kind.resize(in.getFirst(), 3, 8), new long[] {2, 5, 4});
+            GradCheck.check(backend, in -> kind.resize(in.getFirst(), 1, 7), new long[] {3, 1});
+            GradCheck.check(backend, in -> kind.resize(in.getFirst(), 5, 1, 7), new long[] {2, 3, 7, 3});
+        }
     }
 }

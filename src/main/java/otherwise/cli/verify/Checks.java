@@ -10,6 +10,7 @@ public final class Checks {
             new FlowSchedulesCheck(),
             new FlowTrajectoriesCheck(),
             new OptimizersCheck(),
+            new ResizeCheck(),
             new SwinCheck(),
             new SwinOfficialCheck(),
             new Umt5EncoderCheck(),

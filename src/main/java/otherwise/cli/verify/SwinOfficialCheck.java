@@ -7,8 +7,8 @@ import java.util.Map;
 import java.util.regex.Pattern;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Shape;
-import otherwise.models.swin.OfficialNames;
 import otherwise.models.swin.SwinConfig;
+import otherwise.models.swin.SwinNames;
 import otherwise.models.swin.VideoSwin;
 import otherwise.nn.Trace;
 import otherwise.nn.Weights;
@@ -69,12 +69,16 @@ final class SwinOfficialCheck implements Check {
         return Weights.of(new Weights.Source() {
             @Override
             public Tensor tensor(String name, Shape expected) {
-                return has(name) ? stored.tensor(OfficialNames.of(name), expected.dims()) : null;
+                return has(name) ? stored.tensor(official(name), expected.dims()) : null;
             }
 
             @Override
             public boolean has(String name) {
-                return stored.has(OfficialNames.of(name));
+                return stored.has(official(name));
+            }
+
+            private String official(String name) {
+                return SwinNames.ORIGINAL.origin(name).orElseThrow().names().getFirst();
             }
         });
     }

@@ -1,10 +1,14 @@
-package otherwise.cli;
+package otherwise.cli.weights;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import otherwise.cli.Bar;
+import otherwise.cli.Otherwise;
+import otherwise.explain.Blueprint;
+import otherwise.explain.NamedFile;
 import otherwise.io.ShardedWriter;
 import otherwise.io.TensorFile;
 import picocli.CommandLine.Command;
@@ -22,16 +26,6 @@ import picocli.CommandLine.Parameters;
         footer = {"", "Example:", "  otherwise weights convert Wan2.1_VAE.pth vae.safetensors --dtype bf16"})
 final class WeightsConvert implements Callable<Integer> {
 
-    /// `otherwise weights`
-    @Command(name = "weights", description = "Work with checkpoints.", mixinStandardHelpOptions = true, subcommands = WeightsConvert.class,
-            synopsisSubcommandLabel = "convert")
-    static final class Group implements Callable<Integer> {
-        @Override
-        public Integer call() {
-            throw new IllegalArgumentException("weights what? convert; see: otherwise weights --help");
-        }
-    }
-
     @Parameters(index = "0", paramLabel = "IN", description = "A .pth, .pt or .safetensors file, or a *.index.json.")
     private Path in;
 
@@ -45,6 +39,10 @@ final class WeightsConvert implements Callable<Integer> {
             description = "Above this size, write several files and an index (default: ${DEFAULT-VALUE}).")
     private double shard;
 
+    @Option(names = "--our-names",
+            description = "Write the names that our networks ask for, whatever IN has (see: otherwise weights check).")
+    private boolean ourNames;
+
     @Option(names = "--force", description = "Replace OUT if it exists.")
     private boolean force;
 
@@ -55,13 +53,20 @@ final class WeightsConvert implements Callable<Integer> {
         }
         try (var file = TensorFile.open(in)) {
             if (file.names().isEmpty()) throw new IllegalArgumentException(in + ": holds no tensors");
-            var writer = new ShardedWriter(file, dtype == null ? null : dtype.toUpperCase(Locale.ROOT), (long) (shard * 1e9));
+            var writer = new ShardedWriter(ourNames ? named(file) : file, dtype == null ? null : dtype.toUpperCase(Locale.ROOT),
+                    (long) (shard * 1e9));
             Path result;
             try (var bar = Bar.of("bytes", writer.bytes())) {
                 result = writer.write(out, bar::stepTo);
             }
-            System.out.printf(Locale.ROOT, "%s: %d tensors, %,d bytes%n", result, file.names().size(), writer.bytes());
+            System.out.printf(Locale.ROOT, "%s: %d tensors, %,d bytes%n", result, writer.tensors(), writer.bytes());
             return Otherwise.DONE;
         }
+    }
+
+    private static TensorFile named(TensorFile file) {
+        var blueprint = Blueprint.guess(file).orElseThrow(() -> new IllegalArgumentException(
+                file.path() + ": has no tensor in common with a model that we know, so its names stay; leave --our-names out"));
+        return NamedFile.of(file, blueprint.parts().getFirst().known());
     }
 }

@@ -1,0 +1,2 @@
+/// `otherwise weights`: checkpoints from elsewhere, found, fetched, converted and checked.
+package otherwise.cli.weights;
