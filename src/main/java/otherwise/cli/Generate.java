@@ -27,7 +27,10 @@ import picocli.CommandLine.Option;
         name = "generate",
         description = "Make videos that begin with a given frame: one for each noise.",
         mixinStandardHelpOptions = true,
-        footer = {"", "Example:", "  otherwise generate --sample 3 --count 4 --out generated"})
+        footer = {
+            "", "Examples:", "  otherwise generate --sample 3 --count 4 --out generated",
+            "  otherwise generate --wan Wan2.1-I2V-14B-480P --image cat.jpg --prompt \"a cat jumps\" --out cat"
+        })
 final class Generate implements Callable<Integer> {
     @ArgGroup(exclusive = true, multiplicity = "1")
     private First first;
@@ -50,14 +53,15 @@ final class Generate implements Callable<Integer> {
     @Option(names = "--seed", defaultValue = "0", paramLabel = "N", description = "Seed of the noises (default: ${DEFAULT-VALUE}).")
     private long seed;
 
-    @Option(names = "--steps", defaultValue = "15", paramLabel = "N", description = "Denoising steps (default: ${DEFAULT-VALUE}).")
-    private int steps;
+    @Option(names = "--steps", paramLabel = "N", description = "Denoising steps (default: 15; with --wan, 40).")
+    private Integer steps;
 
-    @Option(names = "--solver", defaultValue = "euler", paramLabel = "NAME",
-            description = "euler, unipc, dpm++, diffusers-euler or diffusers-unipc (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--solver", paramLabel = "NAME",
+            description = "euler, unipc, dpm++, diffusers-euler or diffusers-unipc (default: euler; with --wan, unipc).")
     private String solver;
 
-    @Option(names = "--shift", paramLabel = "S", description = "Shift of the noise schedule (default: the generator's).")
+    @Option(names = "--shift", paramLabel = "S",
+            description = "Shift of the noise schedule (default: the generator's; with --wan, 3 up to 480 x 832, else 5).")
     private Double shift;
 
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "Folder for 000.mp4, 001.mp4, … and sheet.png.")
@@ -66,12 +70,16 @@ final class Generate implements Callable<Integer> {
     @Mixin
     private ModelOptions models;
 
+    @ArgGroup(exclusive = false, heading = "%nA downloaded Wan2.1 model instead of those that ship:%n")
+    private WanOptions wan;
+
     @Override
     public Integer call() throws IOException {
-        var sampler = Sampler.named(solver);
         if (count < 1) throw new IllegalArgumentException("--count " + count + ": at least 1");
         var file = first.image != null ? first.image : first.video;
         if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
+        if (wan != null) return wan();
+        var sampler = Sampler.named(solver == null ? "euler" : solver);
         try (var backend = models.open();
                 var _ = Tape.off()) {
             var generator = Models.generator(new ModelFiles(models.folder()), backend);
@@ -80,7 +88,8 @@ final class Generate implements Callable<Integer> {
             var rows = new ArrayList<ContactSheet.Row>();
             try (var bar = Bar.of("videos", count)) {
                 for (int i = 0; i < count; i++) {
-                    var made = make(generator, frame, seed, i, sampler, sampler.schedule(steps, shift == null ? generator.shift() : shift));
+                    var made = make(generator, frame, seed, i, sampler,
+                            sampler.schedule(steps == null ? 15 : steps, shift == null ? generator.shift() : shift));
                     VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);
                     rows.add(new ContactSheet.Row("noise " + i, made));
                     bar.step();
@@ -88,6 +97,17 @@ final class Generate implements Callable<Integer> {
             }
             ContactSheet.write(out.resolve("sheet.png"), rows, 6, 96);
             System.out.println(count + (count == 1 ? " video" : " videos") + " in " + out);
+            return Otherwise.DONE;
+        }
+    }
+
+    private int wan() throws IOException {
+        if (first.sample != null) throw new IllegalArgumentException("--wan goes with --image or --video, not with --sample");
+        var image = first.image != null ? VideoFile.readImage(first.image) : VideoFile.read(first.video);
+        try (var backend = models.open();
+                var _ = Tape.off();
+                var _ = backend.scope()) {
+            wan.generate(image, backend, Sampler.named(solver == null ? "unipc" : solver), steps, shift, seed, count, out);
             return Otherwise.DONE;
         }
     }

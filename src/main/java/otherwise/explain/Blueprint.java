@@ -1,9 +1,8 @@
 package otherwise.explain;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,6 +18,9 @@ import otherwise.models.clip.ClipVision;
 import otherwise.models.swin.SwinConfig;
 import otherwise.models.swin.SwinNames;
 import otherwise.models.swin.VideoSwin;
+import otherwise.models.umt5.Umt5Config;
+import otherwise.models.umt5.Umt5Encoder;
+import otherwise.models.umt5.Umt5Names;
 import otherwise.models.wan.LatentScale;
 import otherwise.models.wan.WanConfig;
 import otherwise.models.wan.WanNames;
@@ -56,9 +58,12 @@ public record Blueprint(String name, String what, List<Part> parts, Set<String> 
                         w -> WanTransformer.load(w, WanConfig.t2v14B())),
                 of("wan-t2v-1.3b", "Wan2.1 text to video 1.3B, transformer", WanNames.TRANSFORMER,
                         w -> WanTransformer.load(w, WanConfig.t2v1_3B())),
+                of("wan-i2v-1.3b", "Wan2.1 Fun InP 1.3B, image to video, transformer", WanNames.TRANSFORMER,
+                        w -> WanTransformer.load(w, WanConfig.i2v1_3B())),
                 of("wan-vae", "Wan2.1 video autoencoder", WanNames.vae(WanVaeConfig.wan2_1().numResBlocks()),
                         w -> WanVae.load(w, WanVaeConfig.wan2_1(), LatentScale.wan2_1())),
                 of("clip-vit-h-14", "CLIP ViT-H/14, image encoder", ClipNames.ALL, w -> ClipVision.load(w, ClipConfig.vitH14())),
+                of("umt5-xxl", "umT5-XXL, encoder", Umt5Names.ALL, w -> Umt5Encoder.load(w, Umt5Config.xxl())),
                 of("swin3d-t", "Video Swin-T for Kinetics-400", SwinNames.ALL, w -> VideoSwin.load(w, SwinConfig.t())),
                 of("swin3d-s", "Video Swin-S for Kinetics-400", SwinNames.ALL, w -> VideoSwin.load(w, SwinConfig.s())),
                 of("swin3d-b", "Video Swin-B for Kinetics-400", SwinNames.ALL, w -> VideoSwin.load(w, SwinConfig.b())));
@@ -76,20 +81,20 @@ public record Blueprint(String name, String what, List<Part> parts, Set<String> 
         try {
             return switch (file.metadata().getOrDefault("kind", "")) {
                 case "video-swin" -> {
-                    var config = record(file, "config", SwinConfig.class);
+                    var config = ModelFiles.entry(file, "config", SwinConfig.class);
                     yield Optional.of(of("video-swin", "the classifier that its metadata describes", SwinNames.ALL,
                             w -> VideoSwin.load(w, config)));
                 }
                 case "wan-vae" -> {
-                    var config = WanVaeConfig.of(record(file, "config", JsonNode.class));
+                    var config = WanVaeConfig.of(ModelFiles.entry(file, "config", JsonNode.class));
                     var scale = new LatentScale(ones(config.zDim()), ones(config.zDim()));
                     var part = new Part("", WanNames.vae(config.numResBlocks()), Inventory.of(w -> WanVae.load(w, config, scale)));
                     yield Optional.of(new Blueprint("wan-vae", "the autoencoder that its metadata describes", List.of(part),
                             Set.of("latents_mean", "latents_std")));
                 }
                 case "wan-i2v" -> {
-                    var dit = WanConfig.of(record(file, "dit", JsonNode.class));
-                    var clip = record(file, "clip", ClipConfig.class);
+                    var dit = WanConfig.of(ModelFiles.entry(file, "dit", JsonNode.class));
+                    var clip = ModelFiles.entry(file, "clip", ClipConfig.class);
                     var parts = List.of(
                             new Part("dit.", WanNames.TRANSFORMER, Inventory.of(w -> WanTransformer.load(w, dit))),
                             new Part("clip.", ClipNames.ALL, Inventory.of(w -> ClipVision.load(w, clip))));
@@ -103,18 +108,7 @@ public record Blueprint(String name, String what, List<Part> parts, Set<String> 
     }
 
     private static List<Float> ones(int n) {
-        return java.util.Collections.nCopies(n, 1f);
-    }
-
-    private static <T> T record(TensorFile file, String name, Class<T> type) throws IOException {
-        var text = file.metadata().get(name);
-        if (text == null) throw new InvalidFileException(file.path(), "has no metadata '" + name + "'");
-        try {
-            return ModelFiles.JSON.readerFor(type).without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES).readValue(text);
-        } catch (JsonProcessingException e) {
-            throw new InvalidFileException(file.path(), "metadata '" + name + "': " + e.getOriginalMessage().lines().findFirst().orElse(""),
-                    e);
-        }
+        return Collections.nCopies(n, 1f);
     }
 
     /// The published model that a file is most like; empty if it shares no tensor of the same shape with any.

@@ -17,6 +17,7 @@ import otherwise.models.umt5.PromptCleaning;
 import otherwise.models.umt5.Tokenizer;
 import otherwise.models.umt5.Umt5Config;
 import otherwise.models.umt5.Umt5Encoder;
+import otherwise.models.umt5.Umt5Names;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
 
@@ -35,7 +36,7 @@ public record PromptEmbedding(String prompt, long[] ids, String encoder, Tensor 
     /// Encodes a prompt by an encoder of any size: its weights are in memory one block at a time, and of the table of tokens only the rows
     /// that the prompt needs.
     ///
-    /// @param encoder a checkpoint with umT5's official names
+    /// @param encoder a checkpoint of umT5's, under any naming that we know
     /// @param longest how many ids are kept at most, the end included
     /// @param progress told how many of how many blocks are done
     /// @throws IOException if the encoder cannot be read, or is none
@@ -43,7 +44,7 @@ public record PromptEmbedding(String prompt, long[] ids, String encoder, Tensor 
             String prompt, Tokenizer tokenizer, int longest, Path encoder, Backend backend, BiConsumer<Integer, Integer> progress)
             throws IOException {
         var ids = tokenizer.encode(PromptCleaning.clean(prompt), longest);
-        try (var file = TensorFile.open(encoder)) {
+        try (var file = NamedFile.of(TensorFile.open(encoder), Umt5Names.ALL)) {
             var config = Umt5Config.ofShapes(name -> file.contains(name) ? Shape.of(file.entry(name).shape()) : null);
             long largest = Arrays.stream(ids).max().orElse(0);
             if (largest >= config.vocab()) {

@@ -120,7 +120,7 @@ public record WanPipeline(Umt5Encoder text, ClipVision clip, WanVae vae, WanTran
         var backend = image.backend();
         var pixels = ClipVision.preprocess(batch(image), clip.config().imageSize());
         listener.seen("clip_pixel_values", pixels);
-        var seen = alone(backend, () -> clip.features(pixels));
+        var seen = alone(backend, () -> clip.features(pixels, Activations.RECOMPUTE));
         listener.seen("clip_fea", seen);
 
         var size = size(image, options);

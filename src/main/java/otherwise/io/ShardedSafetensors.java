@@ -15,6 +15,8 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// A checkpoint in several safetensors files, found by its index: `{"metadata": {…}, "weight_map": {"tensor": "shard.safetensors"}}`.
 ///
@@ -82,6 +84,11 @@ public final class ShardedSafetensors implements TensorFile {
             throw new InvalidFileException(index, where + "the shard " + InvalidFileException.quoted(name) + " is missing");
         }
         return name;
+    }
+
+    /// The files in which the tensors lie.
+    public Set<Path> shards() {
+        return shardOf.values().stream().map(path::resolveSibling).collect(Collectors.toSet());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package otherwise.nn;
 
+import otherwise.autograd.Transient;
 import otherwise.backend.Backend.Unary;
 import otherwise.tensor.Tensor;
 
@@ -12,6 +13,6 @@ public record Mlp(Linear up, Unary activation, Linear down) {
     }
 
     public Tensor forward(Tensor x) {
-        return down.forward(up.forward(x).map(activation));
+        return down.forward(Transient.of(() -> up.forward(x).map(activation)));
     }
 }

@@ -31,6 +31,12 @@ public final class Tape implements AutoCloseable {
         return tape;
     }
 
+    /// Whether operations on this thread are recorded now.
+    public static boolean recording() {
+        var tape = CURRENT.get();
+        return tape == null || tape.recording;
+    }
+
     /// Whether something in here would have been recorded: an input needed a gradient.
     public boolean touched() {
         return touched;
@@ -40,9 +46,8 @@ public final class Tape implements AutoCloseable {
     static boolean records(Op op) {
         boolean needed = false;
         for (var x : op.inputs()) needed |= x.requiresGrad();
-        var tape = CURRENT.get();
-        if (tape == null || tape.recording) return needed;
-        tape.touched |= needed;
+        if (recording()) return needed;
+        CURRENT.get().touched |= needed;
         return false;
     }
 

@@ -57,8 +57,7 @@ record Subject(Size usual, BiFunction<Weights, Size, List<Pass>> load) {
     static Subject clip(ClipConfig c) {
         return new Subject(new Size(1, c.imageSize(), c.imageSize()), (weights, size) -> {
             var network = ClipVision.load(weights, c);
-            return List.of(new Pass("features of an image", new long[] {1, 3, size.height(), size.width()}, false,
-                    (x, _) -> network.features(x)));
+            return List.of(new Pass("features of an image", new long[] {1, 3, size.height(), size.width()}, true, network::features));
         });
     }
 

@@ -1,17 +1,14 @@
 package otherwise.cli.weights;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.concurrent.Callable;
-import otherwise.cli.Bar;
 import otherwise.cli.Otherwise;
 import otherwise.explain.Blueprint;
 import otherwise.explain.NamedFile;
-import otherwise.io.ShardedWriter;
 import otherwise.io.TensorFile;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -32,34 +29,19 @@ final class WeightsConvert implements Callable<Integer> {
     @Parameters(index = "1", paramLabel = "OUT", description = "The result, whose name ends in .safetensors.")
     private Path out;
 
-    @Option(names = "--dtype", paramLabel = "TYPE", description = "Round fractions to f32, bf16 or f16 (default: as they are).")
-    private String dtype;
-
-    @Option(names = "--shard", defaultValue = "5", paramLabel = "GB",
-            description = "Above this size, write several files and an index (default: ${DEFAULT-VALUE}).")
-    private double shard;
+    @Mixin
+    private ResultFile result;
 
     @Option(names = "--our-names",
             description = "Write the names that our networks ask for, whatever IN has (see: otherwise weights check).")
     private boolean ourNames;
 
-    @Option(names = "--force", description = "Replace OUT if it exists.")
-    private boolean force;
-
     @Override
     public Integer call() throws IOException {
-        for (var path : new Path[] {out, out.resolveSibling(out.getFileName() + ".index.json")}) {
-            if (Files.exists(path) && !force) throw new IllegalArgumentException(path + ": exists already; --force replaces it");
-        }
+        result.requireFree(out);
         try (var file = TensorFile.open(in)) {
             if (file.names().isEmpty()) throw new IllegalArgumentException(in + ": holds no tensors");
-            var writer = new ShardedWriter(ourNames ? named(file) : file, dtype == null ? null : dtype.toUpperCase(Locale.ROOT),
-                    (long) (shard * 1e9));
-            Path result;
-            try (var bar = Bar.of("bytes", writer.bytes())) {
-                result = writer.write(out, bar::stepTo);
-            }
-            System.out.printf(Locale.ROOT, "%s: %d tensors, %,d bytes%n", result, writer.tensors(), writer.bytes());
+            result.write(ourNames ? named(file) : file, out);
             return Otherwise.DONE;
         }
     }

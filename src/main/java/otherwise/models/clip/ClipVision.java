@@ -1,9 +1,10 @@
 package otherwise.models.clip;
 
-import java.util.ArrayList;
 import java.util.List;
+import otherwise.autograd.Activations;
 import otherwise.nn.Interpolation;
 import otherwise.nn.LayerNorm;
+import otherwise.nn.Streamed;
 import otherwise.nn.Trace;
 import otherwise.nn.Weights;
 import otherwise.tensor.Conv3d.Geometry;
@@ -31,9 +32,21 @@ public record ClipVision(
     private static final double[] MEAN = {.48145466, .4578275, .40821073};
     private static final double[] DEVIATION = {.26862954, .26130258, .27577711};
 
+    /// @throws otherwise.backend.ShapeException naming the first tensor that is missing or has another shape
     public static ClipVision load(Weights w, ClipConfig c) {
-        var blocks = new ArrayList<ClipBlock>();
-        for (int i = 0; i < c.numLayers(); i++) blocks.add(ClipBlock.load(w.at("transformer").at(i), c));
+        return load(w, c, List.copyOf(blocks(w, c)));
+    }
+
+    /// With blocks that are read when their turn comes, and freed after it: to be run with [Activations#RECOMPUTE] alone.
+    public static ClipVision stream(Weights w, ClipConfig c) {
+        return load(w, c, blocks(w, c));
+    }
+
+    private static List<ClipBlock> blocks(Weights w, ClipConfig c) {
+        return new Streamed<>(c.numLayers(), i -> ClipBlock.load(w.at("transformer").at(i), c));
+    }
+
+    private static ClipVision load(Weights w, ClipConfig c, List<ClipBlock> blocks) {
         var patch = w.at("patch_embedding");
         return new ClipVision(
                 w.tensor("cls_embedding", 1, 1, c.dim()),
@@ -41,32 +54,37 @@ public record ClipVision(
                 patch.tensor("weight", c.dim(), 3, c.patchSize(), c.patchSize()),
                 c.preNorm() ? null : patch.tensor("bias", c.dim()),
                 c.preNorm() ? LayerNorm.load(w.at("pre_norm"), c.dim(), c.eps()) : null,
-                List.copyOf(blocks),
+                blocks,
                 c);
     }
 
     /// What the video generator is conditioned on: the tokens after all blocks but the last. `[B, 3, H, W]` → `[B, 1+P, C]`
     ///
     /// @param image as [#preprocess] makes it
+    public Tensor features(Tensor image, Activations activations) {
+        return forward(image, blocks.size() - 1, activations);
+    }
+
+    /// As above, keeping all activations.
     public Tensor features(Tensor image) {
-        return forward(image, blocks.size() - 1);
+        return features(image, Activations.KEEP);
     }
 
     /// The tokens after all blocks: `[B, 3, H, W]` → `[B, 1+P, C]`.
     ///
     /// @param image as [#preprocess] makes it; of another size than the config's, the position table is interpolated
     public Tensor forward(Tensor image) {
-        return forward(image, blocks.size());
+        return forward(image, blocks.size(), Activations.KEEP);
     }
 
-    private Tensor forward(Tensor image, int depth) {
+    private Tensor forward(Tensor image, int depth, Activations activations) {
         Dims.of("clip_vision", "B 3 H W", image);
         var x = embed(image);
         if (preNorm != null) x = Trace.note("pre_norm", preNorm.forward(x));
         for (int i = 0; i < depth; i++) {
-            var block = blocks.get(i);
+            int number = i;
             var before = x;
-            x = Trace.layer("transformer." + i, () -> block.forward(before));
+            x = Trace.layer("transformer." + i, () -> activations.run(() -> blocks.get(number).forward(before)));
         }
         return x;
     }

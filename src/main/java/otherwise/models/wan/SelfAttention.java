@@ -3,6 +3,7 @@ package otherwise.models.wan;
 import static otherwise.nn.Trace.layer;
 import static otherwise.nn.Trace.note;
 
+import otherwise.autograd.Transient;
 import otherwise.nn.Linear;
 import otherwise.nn.RmsNorm;
 import otherwise.nn.Weights;
@@ -27,8 +28,8 @@ record SelfAttention(Linear q, Linear k, Linear v, Linear o, RmsNorm normQ, RmsN
 
     /// `[B, L, C]` → `[B, L, C]`
     Tensor forward(Tensor x, Positions positions) {
-        var query = positions.turn(split(layer("norm_q", () -> normalised(q.forward(x), normQ)), heads));
-        var key = positions.turn(split(layer("norm_k", () -> normalised(k.forward(x), normK)), heads));
+        var query = Transient.of(() -> positions.turn(split(layer("norm_q", () -> normalised(q.forward(x), normQ)), heads)));
+        var key = Transient.of(() -> positions.turn(split(layer("norm_k", () -> normalised(k.forward(x), normK)), heads)));
         var value = split(v.forward(x), heads);
         note("q_rope", query);
         note("k_rope", key);

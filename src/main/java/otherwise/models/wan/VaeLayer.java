@@ -4,6 +4,7 @@ import static otherwise.nn.Trace.layer;
 
 import java.util.List;
 import otherwise.autograd.Activations;
+import otherwise.autograd.Transient;
 import otherwise.nn.ChannelNorm;
 import otherwise.nn.Conv2d;
 import otherwise.nn.Linear;
@@ -45,9 +46,9 @@ sealed interface VaeLayer {
 
         @Override
         public Tensor forward(Tensor x, Past past) {
-            var y = conv1.forward(norm1.forward(x).silu(), past);
-            y = conv2.forward(norm2.forward(y).silu(), past);
-            return y.add(shortcut == null ? x : shortcut.forward(x, past));
+            var half = Transient.of(() -> conv1.forward(Transient.of(() -> norm1.forward(x).silu()), past));
+            var y = Transient.of(() -> conv2.forward(Transient.of(() -> norm2.forward(half).silu()), past));
+            return Transient.of(() -> y.add(shortcut == null ? x : shortcut.forward(x, past)));
         }
     }
 

@@ -2,6 +2,7 @@ package otherwise.models.wan;
 
 import static otherwise.nn.Trace.layer;
 
+import otherwise.autograd.Transient;
 import otherwise.backend.Backend.Unary;
 import otherwise.models.wan.CrossAttention.Context;
 import otherwise.nn.LayerNorm;
@@ -41,13 +42,17 @@ public record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention c
         var look = new Modulation(m.get(0), m.get(1), m.get(2));
         var think = new Modulation(m.get(3), m.get(4), m.get(5));
 
-        var norm1 = layer("norm1", () -> x.layerNorm(null, null, eps));
-        var seen = x.add(look.close(layer("self_attn", () -> selfAttn.forward(look.open(norm1), positions))));
-
-        var norm3 = layer("norm3", () -> this.norm3 == null ? seen : this.norm3.forward(seen));
-        var told = seen.add(layer("cross_attn", () -> crossAttn.forward(norm3, context)));
-
-        var norm2 = layer("norm2", () -> told.layerNorm(null, null, eps));
-        return told.add(think.close(layer("ffn", () -> ffn.forward(think.open(norm2)))));
+        var seen = Transient.of(() -> {
+            var norm1 = layer("norm1", () -> x.layerNorm(null, null, eps));
+            return x.add(look.close(layer("self_attn", () -> selfAttn.forward(look.open(norm1), positions))));
+        });
+        var told = Transient.of(() -> {
+            var norm3 = layer("norm3", () -> this.norm3 == null ? seen : this.norm3.forward(seen));
+            return seen.add(layer("cross_attn", () -> crossAttn.forward(norm3, context)));
+        });
+        return Transient.of(() -> {
+            var norm2 = layer("norm2", () -> told.layerNorm(null, null, eps));
+            return told.add(think.close(layer("ffn", () -> ffn.forward(think.open(norm2)))));
+        });
     }
 }

@@ -2,6 +2,8 @@ package otherwise.models.wan;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
+import java.util.function.Function;
+import otherwise.backend.Shape;
 
 /// The sizes of a Wan transformer, named as in the official `config.json` (wan/configs, wan/modules/model.py).
 ///
@@ -89,6 +91,43 @@ public record WanConfig(
                 json.path("cross_attn_norm").asBoolean(true),
                 json.path("eps").asDouble(1e-6),
                 json.path("clip_dim").asInt(1280));
+    }
+
+    /// What a checkpoint's tensors tell. They do not tell the number of heads, of which every published model has one for 128 channels, nor the
+    /// length of the text, 512 in all of them.
+    ///
+    /// @param shapes the shape of the tensor of an official name, or `null` if there is none
+    /// @throws IllegalArgumentException naming a tensor that is missing or has an unfitting rank
+    public static WanConfig ofShapes(Function<String, Shape> shapes) {
+        var patch = shape(shapes, "patch_embedding.weight", 5);
+        var size = List.of((int) patch.dim(2), (int) patch.dim(3), (int) patch.dim(4));
+        int dim = (int) patch.dim(0);
+        int layers = 0;
+        while (shapes.apply("blocks." + layers + ".modulation") != null) layers++;
+        var image = shapes.apply("img_emb.proj.0.weight");
+        return new WanConfig(
+                image == null ? "t2v" : "i2v",
+                size,
+                512,
+                (int) patch.dim(1),
+                dim,
+                (int) shape(shapes, "blocks.0.ffn.0.weight", 2).dim(0),
+                (int) shape(shapes, "time_embedding.0.weight", 2).dim(1),
+                (int) shape(shapes, "text_embedding.0.weight", 2).dim(1),
+                (int) shape(shapes, "head.head.weight", 2).dim(0) / (size.get(0) * size.get(1) * size.get(2)),
+                Math.max(1, dim / 128),
+                layers,
+                shapes.apply("blocks.0.self_attn.norm_q.weight") != null,
+                shapes.apply("blocks.0.norm3.weight") != null,
+                1e-6,
+                image == null ? 1280 : (int) image.dim(0));
+    }
+
+    private static Shape shape(Function<String, Shape> shapes, String name, int rank) {
+        var shape = shapes.apply(name);
+        if (shape == null) throw new IllegalArgumentException("no Wan transformer: there is no tensor " + name);
+        if (shape.rank() != rank) throw new IllegalArgumentException("no Wan transformer: " + name + " is " + shape);
+        return shape;
     }
 
     private static int size(JsonNode json, String name) {

@@ -31,7 +31,8 @@ class GlanceTest {
     @Test
     void everyNetworkCanBeLookedInto() throws IOException {
         for (var at : new String[][] {
-            {"classifier.safetensors", "features.0.1"}, {"vae.safetensors", "decoder.upsamples.1"}, {"generator.safetensors", "blocks.1"}}) {
+            {"classifier.safetensors", "features.0.1"}, {"vae.safetensors", "decoder.upsamples.1"},
+            {"generator.safetensors", "blocks.1"}}) {
             assertEquals(0, draw(at[0], at[1], "--channels", "2"), at[1]);
             var picture = ImageIO.read(folder.resolve("layer.png").toFile());
             assertTrue(picture.getHeight() > 4 * 90, at[1] + ": the video, all channels, and two of them");
