@@ -2,6 +2,7 @@ package otherwise.io;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -19,6 +20,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
 /// A file from the web, whole and right or not there at all.
@@ -51,12 +53,17 @@ public record Download(URI from, Path to, long size, String sha256) {
     ///
     /// @throws IOException in one line: no connection, an answer that is none, a file of another size or hash
     public Result fetch(Listener listener) throws IOException {
+        return fetch(listener, PATIENCE);
+    }
+
+    /// As above; nothing for as long as `patience` means that the connection is lost.
+    Result fetch(Listener listener, Duration patience) throws IOException {
         if (Files.exists(to)) {
             requireRight(to, "remove it and call again");
             return Result.ALREADY_HERE;
         }
         if (to.getParent() != null) Files.createDirectories(to.getParent());
-        if (size < 0 || partSize() < size) receive(listener);
+        if (size < 0 || partSize() < size) receive(listener, patience);
         long came = partSize();
         if (size >= 0 && came != size) {
             clear();
@@ -104,7 +111,7 @@ public record Download(URI from, Path to, long size, String sha256) {
 
     // ---- the transfer --------------------------------------------------------------------------------------------------------------
 
-    private void receive(Listener listener) throws IOException {
+    private void receive(Listener listener, Duration patience) throws IOException {
         try (var client = HttpClient.newBuilder().followRedirects(Redirect.NORMAL).connectTimeout(PATIENCE).build()) {
             var answer = ask(client);
             try (var body = answer.body) {
@@ -113,7 +120,7 @@ public record Download(URI from, Path to, long size, String sha256) {
                     Files.deleteIfExists(part());
                     Files.writeString(etagFile(), answer.etag);
                 }
-                write(body, answer, listener);
+                write(body, answer, listener, patience);
             } finally {
                 // What the server still sends of a body that nobody wants must not be waited for.
                 client.shutdownNow();
@@ -121,14 +128,16 @@ public record Download(URI from, Path to, long size, String sha256) {
         }
     }
 
-    private void write(InputStream body, Answer answer, Listener listener) throws IOException {
+    private void write(InputStream body, Answer answer, Listener listener, Duration patience) throws IOException {
         long at = answer.start;
-        try (var file = FileChannel.open(part(), StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
+        try (var stalls = new Stalls(body, patience);
+                var file = FileChannel.open(part(), StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
             var piece = new byte[PIECE];
             listener.at(at, answer.all);
             for (int n = body.read(piece); n >= 0; n = body.read(piece)) {
                 for (var bytes = ByteBuffer.wrap(piece, 0, n); bytes.hasRemaining();) file.write(bytes);
                 at += n;
+                stalls.reset();
                 listener.at(at, answer.all);
             }
             file.force(true);
@@ -136,6 +145,36 @@ public record Download(URI from, Path to, long size, String sha256) {
             throw new IOException(cut(at, answer.all) + " (" + reason(e) + "); the next call goes on from there", e);
         }
         if (answer.all >= 0 && at < answer.all) throw new IOException(cut(at, answer.all) + "; the next call goes on from there");
+    }
+
+    /// Closes a body of which nothing has come for too long: a read from it ends then, which it would not do by itself.
+    private static final class Stalls implements AutoCloseable {
+        private final AtomicLong last = new AtomicLong(System.nanoTime());
+        private final Thread watch;
+
+        Stalls(InputStream body, Duration patience) {
+            watch = Thread.ofVirtual().start(() -> {
+                try {
+                    for (long left = patience.toNanos(); left > 0; left = patience.toNanos() - (System.nanoTime() - last.get())) {
+                        Thread.sleep(Duration.ofNanos(left));
+                    }
+                    body.close();
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt(); // all has come
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+        }
+
+        void reset() {
+            last.set(System.nanoTime());
+        }
+
+        @Override
+        public void close() {
+            watch.interrupt();
+        }
     }
 
     private String cut(long at, long all) {

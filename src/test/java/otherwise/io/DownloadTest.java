@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -104,6 +105,22 @@ class DownloadTest {
         assertWhole();
         assertEquals(CUT, seen.getFirst());
         assertEquals(List.of("whole", "bytes=" + CUT + "-"), server.ranges);
+    }
+
+    /// The connection stands, but nothing comes any more.
+    @Test
+    void silenceIsAnInterruptionToo() throws IOException {
+        server.cutAfter = CUT;
+        server.stalls = true;
+        var e = assertThrows(IOException.class, () -> download().fetch((bytes, all) -> {}, Duration.ofMillis(500)));
+        assertTrue(e.getMessage().contains("the connection was lost after 120,000 of 300,000 bytes"), e.getMessage());
+        server.close();
+        try (var again = new FileServer()) {
+            again.files.put("/model.pth", content);
+            new Download(again.uri("/model.pth"), file(), SIZE, Sha256.of(content)).fetch((bytes, all) -> {});
+            assertWhole();
+            assertEquals(List.of("bytes=" + CUT + "-"), again.ranges);
+        }
     }
 
     /// Nothing is known of the file, so only the server's name for its state tells that both halves are of one.

@@ -11,10 +11,12 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 
 /// A web server of this machine alone, with whatever faults a test asks for.
 public final class FileServer implements AutoCloseable {
     private final HttpServer server;
+    private final CountDownLatch released = new CountDownLatch(1);
 
     /// What it serves, by path; the path begins with `/`.
     public final Map<String, byte[]> files = new LinkedHashMap<>();
@@ -28,6 +30,8 @@ public final class FileServer implements AutoCloseable {
     public boolean length = true;
     /// Breaks the connection of the next request after so many bytes of the body.
     public int cutAfter = -1;
+    /// Whether, instead of breaking it, it says no more.
+    public boolean stalls;
 
     public FileServer() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -64,11 +68,15 @@ public final class FileServer implements AutoCloseable {
             cutAfter = -1;
             exchange.getResponseBody().write(Arrays.copyOfRange(file, from, to));
             exchange.getResponseBody().flush();
+            if (stalls) released.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     @Override
     public void close() {
+        released.countDown();
         server.stop(0);
     }
 }
