@@ -1,5 +1,6 @@
 package otherwise.diffusion;
 
+import otherwise.autograd.Transient;
 import otherwise.tensor.Tensor;
 
 /// DPM-Solver++(2M) for flows (Lu et al. 2022, midpoint), as Wan has it: second order from the last two predictions of the data, the first and
@@ -14,12 +15,19 @@ public record DpmPlusPlusSolver() implements Solver {
     public Tensor integrate(Velocity velocity, Tensor x, FlowSchedule schedule, Listener listener) {
         Tensor last = null;
         for (int i = 0; i < schedule.steps(); i++) {
-            var m = x.sub(velocity.at(x, schedule.time(i)).times(schedule.sigma(i)));
+            var m = UniPcSolver.data(velocity, x, schedule, i);
             double h = schedule.logSnr(i + 1) - schedule.logSnr(i);
             boolean second = i > 0 && i < schedule.steps() - 1;
-            var data = second ? m.add(m.sub(last).times(0.5 * h / (schedule.logSnr(i) - schedule.logSnr(i - 1)))) : m;
+            // How far to lean on the difference of the last two: ½·h / (λₛ − λ₋₁)
+            double lean = second ? 0.5 * h / (schedule.logSnr(i) - schedule.logSnr(i - 1)) : 0;
             double t = schedule.sigma(i + 1);
-            x = x.times(t / schedule.sigma(i)).sub(data.times((1 - t) * Math.expm1(-h)));
+            double shrink = t / schedule.sigma(i);
+            var from = x;
+            var before = last;
+            x = Transient.of(() -> {
+                var data = second ? m.add(m.sub(before).times(lean)) : m;
+                return from.times(shrink).sub(data.times((1 - t) * Math.expm1(-h)));
+            });
             last = m;
             listener.stepped(i, x);
         }

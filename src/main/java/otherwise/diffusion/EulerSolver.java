@@ -1,6 +1,7 @@
 package otherwise.diffusion;
 
 import otherwise.autograd.Checkpoint;
+import otherwise.autograd.Transient;
 import otherwise.tensor.Tensor;
 
 /// Follows a flow by straight steps. Differentiable from end to end.
@@ -27,6 +28,6 @@ public record EulerSolver(boolean checkpointed) implements Solver {
     }
 
     private static Tensor moved(Velocity velocity, Tensor x, double t, double by) {
-        return x.add(velocity.at(x, t).times(by));
+        return Transient.of(() -> x.add(velocity.at(x, t).times(by)));
     }
 }

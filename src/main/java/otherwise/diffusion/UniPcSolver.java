@@ -1,5 +1,6 @@
 package otherwise.diffusion;
 
+import otherwise.autograd.Transient;
 import otherwise.tensor.Tensor;
 
 /// UniPC for flows (Zhao et al. 2023), as Wan has it: predicts data, second order, B(h) = eʰ − 1 ("bh2"), the first and the last step of first
@@ -18,7 +19,7 @@ public record UniPcSolver() implements Solver {
         Tensor from = null; // the sample there, corrected
         int order = 0;
         for (int i = 0; i < schedule.steps(); i++) {
-            var m = x.sub(velocity.at(x, schedule.time(i)).times(schedule.sigma(i)));
+            var m = data(velocity, x, schedule, i);
             if (i > 0) x = corrected(new Step(schedule, i - 1), from, m, last, order == 2 ? before : null);
             order = i == 0 || i == schedule.steps() - 1 ? 1 : 2;
             from = x;
@@ -30,13 +31,17 @@ public record UniPcSolver() implements Solver {
         return x;
     }
 
+    /// The data that the velocity at level `i` points to.
+    static Tensor data(Velocity velocity, Tensor x, FlowSchedule schedule, int i) {
+        return Transient.of(() -> x.sub(velocity.at(x, schedule.time(i)).times(schedule.sigma(i))));
+    }
+
     private static Tensor predicted(Step step, Tensor x, Tensor m, Tensor before) {
-        var data = before == null ? m : m.add(before.sub(m).times(0.5 / step.r()));
-        return step.toward(data, x);
+        return Transient.of(() -> step.toward(before == null ? m : m.add(before.sub(m).times(0.5 / step.r())), x));
     }
 
     private static Tensor corrected(Step step, Tensor x, Tensor reached, Tensor m, Tensor before) {
-        if (before == null) return step.toward(m.add(reached.sub(m).times(0.5)), x);
+        if (before == null) return Transient.of(() -> step.toward(m.add(reached.sub(m).times(0.5)), x));
         double h = -step.h();
         double b = step.growth();
         double first = b / h - 1;
@@ -45,8 +50,7 @@ public record UniPcSolver() implements Solver {
         double r = step.r();
         // ρ + ρ′ = b₁   r·ρ + ρ′ = b₂
         double rho = (b1 - b2) / (1 - r);
-        var data = m.add(before.sub(m).times(rho / r)).add(reached.sub(m).times(b1 - rho));
-        return step.toward(data, x);
+        return Transient.of(() -> step.toward(m.add(before.sub(m).times(rho / r)).add(reached.sub(m).times(b1 - rho)), x));
     }
 
     /// From level `i` of a schedule to the next.
