@@ -32,9 +32,9 @@ import otherwise.io.TensorFile;
 import otherwise.io.WeightFile;
 import otherwise.models.umt5.Umt5Config;
 import otherwise.models.umt5.Umt5Encoder;
+import otherwise.nn.Inventory;
 import otherwise.nn.Weights;
 import otherwise.support.Close;
-import otherwise.support.Manifest;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tensor;
 
@@ -65,7 +65,7 @@ class EncodePromptTest {
     private void write(Umt5Config config) throws IOException {
         var random = Random.philox(8, 0);
         var writer = new SafetensorsWriter();
-        Manifest.askedFor(w -> Umt5Encoder.load(w, config)).forEach((name, shape) -> writer.add(
+        Inventory.of(w -> Umt5Encoder.load(w, config)).forEach((name, shape) -> writer.add(
                 name, "BF16", shape.dims(), random.normal(Math.toIntExact(shape.size()))));
         writer.write(encoder);
     }
@@ -149,7 +149,7 @@ class EncodePromptTest {
                 var _ = backend.scope()) {
             var tokenizer = TokenizerFile.open(TOKENIZERS.resolve("tiny.json"));
             PromptEmbedding.encode("a red ball", tokenizer, 512, encoder, backend, (done, all) -> {});
-            long block = 4 * Manifest.elements(Map.of("block", Shape.of(4 * 64 * 64 + 3 * 64 * 256)));
+            long block = 4 * Inventory.elements(Map.of("block", Shape.of(4 * 64 * 64 + 3 * 64 * 256)));
             assertTrue(backend.memory().peak() < 1.5 * block, backend.memory() + " for a block of " + block);
         }
     }

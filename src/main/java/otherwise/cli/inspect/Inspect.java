@@ -41,7 +41,7 @@ import picocli.CommandLine.Parameters;
         })
 public final class Inspect implements Callable<Integer> {
     @Parameters(paramLabel = "WHAT", description = {
-        "A preset (wan-i2v-14b, wan-t2v-14b, wan-t2v-1.3b, wan-i2v-1.3b, wan-vae, clip-vit-h-14, swin3d-t, swin3d-s, swin3d-b)",
+        "A preset (wan-i2v-14b, wan-t2v-14b, wan-t2v-1.3b, wan-i2v-1.3b, wan-vae, clip-vit-h-14, umt5-xxl, swin3d-t, swin3d-s, swin3d-b)",
         "or a file: .safetensors, *.index.json, .pth."})
     private String what;
 

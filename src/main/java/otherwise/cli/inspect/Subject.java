@@ -8,6 +8,8 @@ import otherwise.models.clip.ClipConfig;
 import otherwise.models.clip.ClipVision;
 import otherwise.models.swin.SwinConfig;
 import otherwise.models.swin.VideoSwin;
+import otherwise.models.umt5.Umt5Config;
+import otherwise.models.umt5.Umt5Encoder;
 import otherwise.models.wan.LatentScale;
 import otherwise.models.wan.WanConfig;
 import otherwise.models.wan.WanTransformer;
@@ -58,6 +60,15 @@ record Subject(Size usual, BiFunction<Weights, Size, List<Pass>> load) {
         return new Subject(new Size(1, c.imageSize(), c.imageSize()), (weights, size) -> {
             var network = ClipVision.load(weights, c);
             return List.of(new Pass("features of an image", new long[] {1, 3, size.height(), size.width()}, true, network::features));
+        });
+    }
+
+    static Subject umt5(Umt5Config c) {
+        long tokens = 512;
+        return new Subject(new Size(1, 1, 1), (weights, _) -> {
+            var network = Umt5Encoder.load(weights, c);
+            return List.of(new Pass("encode a prompt", new long[] {1, tokens, c.dim()}, true,
+                    (x, activations) -> network.encode(x, null, activations)));
         });
     }
 

@@ -6,10 +6,12 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import otherwise.explain.Blueprint;
 import otherwise.explain.ModelFiles;
 import otherwise.io.TensorFile;
 import otherwise.models.clip.ClipConfig;
 import otherwise.models.swin.SwinConfig;
+import otherwise.models.umt5.Umt5Config;
 import otherwise.models.wan.WanConfig;
 import otherwise.models.wan.WanVaeConfig;
 
@@ -19,6 +21,7 @@ final class Subjects {
 
     private static final List<String> NAMES =
             List.of("wan-i2v-14b", "wan-t2v-14b", "wan-t2v-1.3b", "wan-i2v-1.3b", "wan-vae", "clip-vit-h-14",
+                    "umt5-xxl",
                     "swin3d-t", "swin3d-s", "swin3d-b");
 
     private Subjects() {}
@@ -34,6 +37,7 @@ final class Subjects {
             case "wan-i2v-1.3b" -> Subject.transformer(WanConfig.i2v1_3B());
             case "wan-vae" -> Subject.vae(WanVaeConfig.wan2_1(), new Size(81, 480, 832));
             case "clip-vit-h-14" -> Subject.clip(ClipConfig.vitH14());
+            case "umt5-xxl" -> Subject.umt5(Umt5Config.xxl());
             case "swin3d-t" -> Subject.swin(SwinConfig.t(), KINETICS);
             case "swin3d-s" -> Subject.swin(SwinConfig.s(), KINETICS);
             case "swin3d-b" -> Subject.swin(SwinConfig.b(), KINETICS);
@@ -62,9 +66,9 @@ final class Subjects {
                     found.put("dit.", Subject.transformer(dit, WanVaeConfig.wan2_1(), tokens, video(file)));
                     found.put("clip.", Subject.clip(clip));
                 }
-                default -> {
-                    // A checkpoint from elsewhere: its tensors can be shown all the same.
-                }
+                // A checkpoint from elsewhere: if it is none that we know, its tensors can be shown all the same.
+                default -> Blueprint.guess(file).filter(like -> like.share(file) > 0.9 && NAMES.contains(like.name()))
+                        .ifPresent(like -> found.put("", named(like.name())));
             }
             return found;
         }

@@ -1,16 +1,12 @@
 package otherwise.models.swin;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import otherwise.backend.Shape;
 import otherwise.nn.Inventory;
+import otherwise.support.Manifest;
 
 /// Do the published sizes ask for exactly the tensors of torchvision's checkpoints?
 class SwinManifestTest {
@@ -34,15 +30,8 @@ class SwinManifestTest {
     private static void compare(String manifest, SwinConfig config, long elements) throws IOException {
         var ours = Inventory.of(w -> VideoSwin.load(w, config));
         assertEquals(elements, Inventory.elements(ours));
-        var file = Path.of("../shared/goldens/manifests", manifest);
-        assumeTrue(Files.exists(file), "the manifests are not here");
-        var theirs = new TreeMap<String, Shape>();
-        var tables = new TreeMap<String, Shape>();
-        for (var entry : new JsonMapper().readTree(file.toFile()).required("entries")) {
-            var dims = new long[entry.get(1).size()];
-            for (int i = 0; i < dims.length; i++) dims[i] = entry.get(1).get(i).asLong();
-            (entry.get(2).asText().equals("int64") ? tables : theirs).put(entry.get(0).asText(), Shape.of(dims));
-        }
+        var theirs = Manifest.of(manifest, "!int64");
+        var tables = Manifest.of(manifest, "int64");
         assertEquals(theirs, ours);
         assertEquals(config.depths().stream().mapToInt(Integer::intValue).sum(), tables.size());
         int n = config.windowTokens();
