@@ -17,6 +17,8 @@ final class RandomFile implements TensorFile {
     private final String name;
     private final long seed;
     private final Map<String, Entry> entries = new LinkedHashMap<>();
+    private String last;
+    private MemorySegment values;
 
     RandomFile(String name, Map<String, Shape> tensors, long seed) {
         this.name = name;
@@ -61,19 +63,28 @@ final class RandomFile implements TensorFile {
         return entry;
     }
 
+    /// Made at the first call for a tensor, and kept until another one is asked for: writers come back for every piece.
     @Override
     public MemorySegment segment(String tensor) {
+        if (!tensor.equals(last)) {
+            values = made(tensor);
+            last = tensor;
+        }
+        return values;
+    }
+
+    private MemorySegment made(String tensor) {
         var entry = entry(tensor);
-        var values = Arena.ofAuto().allocate(Math.max(4, entry.bytes()), 64).asSlice(0, entry.bytes());
+        var fresh = Arena.ofAuto().allocate(Math.max(4, entry.bytes()), 64).asSlice(0, entry.bytes());
         long inputs = entry.shape().length == 0 || entry.shape()[0] == 0 ? 1 : entry.count() / entry.shape()[0];
         var random = new SplittableRandom(seed * 31 + tensor.hashCode());
         // A uniform distribution of variance 1 / inputs.
         double scale = Math.sqrt(3.0 / Math.max(1, inputs));
         for (long i = 0; i < entry.count(); i++) {
             double value = inputs > 1 ? scale * (2 * random.nextDouble() - 1) : tensor.endsWith("bias") ? 0 : 1;
-            values.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) value);
+            fresh.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) value);
         }
-        return values;
+        return fresh;
     }
 
     @Override
