@@ -230,17 +230,7 @@ public final class WanFolder implements AutoCloseable {
                 options.maxArea());
         try (var dry = new DryBackend(DType.F32, Trace::path);
                 var _ = dry.scope()) {
-            var pipeline = pipeline(_ -> Weights.of(new Weights.Source() {
-                @Override
-                public Tensor tensor(String name, Shape expected) {
-                    return Tensor.blank(dry, expected);
-                }
-
-                @Override
-                public boolean has(String name) {
-                    return true;
-                }
-            }));
+            var pipeline = pipeline(_ -> Weights.blank(dry));
             var image = Tensor.blank(dry, Shape.of(3, height, width));
             var context = Tensor.blank(dry, Shape.of(tokens, transformer.textDim()));
             var noise = Tensor.blank(dry, pipeline.latent(image, two));

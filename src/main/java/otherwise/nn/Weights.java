@@ -2,6 +2,7 @@ package otherwise.nn;
 
 import java.util.Set;
 import java.util.TreeSet;
+import otherwise.backend.Backend;
 import otherwise.backend.Shape;
 import otherwise.backend.ShapeException;
 import otherwise.tensor.Tensor;
@@ -46,6 +47,21 @@ public final class Weights {
             @Override
             public boolean has(String name) {
                 return tensors.containsKey(name);
+            }
+        });
+    }
+
+    /// The root of a checkpoint that has whatever is asked for, contents undefined: for a device that computes nothing.
+    public static Weights blank(Backend backend) {
+        return of(new Source() {
+            @Override
+            public Tensor tensor(String name, Shape expected) {
+                return Tensor.blank(backend, expected);
+            }
+
+            @Override
+            public boolean has(String name) {
+                return true;
             }
         });
     }
