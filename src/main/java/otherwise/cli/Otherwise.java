@@ -58,13 +58,18 @@ public final class Otherwise implements Callable<Integer> {
     /// Parses `args`, runs the verb, and returns its exit code. Never throws: a failure is one line on standard error.
     public static int run(String... args) {
         var root = new Otherwise();
-        return new CommandLine(root)
+        var commands = new CommandLine(root)
                 .setUsageHelpAutoWidth(true)
                 .setUsageHelpLongOptionsMaxWidth(30)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setParameterExceptionHandler((wrong, given) -> Failure.usage(wrong))
-                .setExecutionExceptionHandler((failure, command, parsed) -> Failure.report(failure, root.stacktrace))
-                .execute(args);
+                .setExecutionExceptionHandler((failure, command, parsed) -> Failure.report(failure, root.stacktrace));
+        try {
+            return commands.execute(args);
+        } catch (OutOfMemoryError | StackOverflowError | LinkageError e) {
+            // Which picocli lets through.
+            return Failure.report(e, root.stacktrace);
+        }
     }
 
     /// Runs a verb and ends the process with its exit code.

@@ -24,6 +24,8 @@ final class Ffmpeg {
     ///
     /// @throws IOException if this platform's libraries are not on the class path
     static void load() throws IOException {
+        // JavaCPP refuses to work in a process that takes more memory than twice its heap, which tensors outside the heap do.
+        System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         try {
             Loader.load(avcodec.class);
             Loader.load(avformat.class);
