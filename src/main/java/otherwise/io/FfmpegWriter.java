@@ -27,7 +27,8 @@ final class FfmpegWriter implements AutoCloseable {
     /// An encoder by ffmpeg's name, and what to tell it.
     private record Encoder(String name, Map<String, String> options) {}
 
-    /// How a video becomes a file: the container and what to tell it, the pixel format, and encoders in order of preference.
+    /// How a video becomes a file: the container and what to tell it, the pixel format, and encoders in order of preference:
+    /// where one fails at a video, the next is tried.
     record Format(String container, Map<String, String> options, int pixels, List<Encoder> encoders) {
 
         /// H.264 that every player shows, its quantiser held where no loss is to be seen. The ffmpeg build that comes with this program has
@@ -38,7 +39,9 @@ final class FfmpegWriter implements AutoCloseable {
                 avutil.AV_PIX_FMT_YUV420P,
                 List.of(
                         new Encoder("libx264", Map.of("crf", "12", "preset", "slow")),
-                        new Encoder("libopenh264", Map.of("rc_mode", "quality", "b", "100000000", "qmin", "8", "qmax", "14"))));
+                        new Encoder("libopenh264", Map.of("rc_mode", "quality", "b", "100000000", "qmin", "8", "qmax", "14")),
+                        // Noise, at a quantiser so fine, outgrows OpenH264's buffer.
+                        new Encoder("libopenh264", Map.of("rc_mode", "quality", "b", "100000000", "qmin", "24", "qmax", "44"))));
 
         /// FFV1 on RGB: what comes out is what went in, bit by bit.
         static final Format LOSSLESS = new Format(
@@ -67,22 +70,36 @@ final class FfmpegWriter implements AutoCloseable {
     /// @throws IOException if the file cannot be written, or this ffmpeg has none of the format's encoders
     static void write(Path target, Video video, Format format) throws IOException {
         Ffmpeg.load();
+        var encoders = format.encoders().stream().filter(e -> avcodec.avcodec_find_encoder_by_name(e.name()) != null).toList();
+        if (encoders.isEmpty()) {
+            var names = format.encoders().stream().map(Encoder::name).collect(Collectors.joining(", "));
+            throw new IOException("this ffmpeg has no encoder of " + names);
+        }
         AtomicFile.writeFile(target, temporary -> {
-            try (var writer = new FfmpegWriter(temporary, video, format)) {
-                writer.open();
-                for (int t = 0; t < video.frames(); t++) {
-                    writer.encode(t);
+            for (var encoder : encoders) {
+                try {
+                    write(temporary, video, format, encoder);
+                    return;
+                } catch (IOException e) {
+                    if (encoder.equals(encoders.getLast())) throw e;
                 }
-                writer.finish();
             }
         });
     }
 
-    private void open() throws IOException {
+    private static void write(Path file, Video video, Format format, Encoder encoder) throws IOException {
+        try (var writer = new FfmpegWriter(file, video, format)) {
+            writer.open(encoder);
+            for (int t = 0; t < video.frames(); t++) writer.encode(t);
+            writer.finish();
+        }
+    }
+
+    private void open(Encoder choice) throws IOException {
         var url = Ffmpeg.url(file);
         check(avformat.avformat_alloc_output_context2(container, null, format.container(), url));
         container.flags(container.flags() | AVFormatContext.AVFMT_FLAG_BITEXACT);
-        openEncoder();
+        openEncoder(avcodec.avcodec_find_encoder_by_name(choice.name()), choice);
         stream = avformat.avformat_new_stream(container, null);
         stream.time_base(encoder.time_base());
         stream.avg_frame_rate(encoder.framerate());
@@ -97,18 +114,6 @@ final class FfmpegWriter implements AutoCloseable {
             avutil.av_dict_free(options);
         }
         openConverter();
-    }
-
-    private void openEncoder() throws IOException {
-        for (var choice : format.encoders()) {
-            var codec = avcodec.avcodec_find_encoder_by_name(choice.name());
-            if (codec != null) {
-                openEncoder(codec, choice);
-                return;
-            }
-        }
-        var names = format.encoders().stream().map(Encoder::name).collect(Collectors.joining(", "));
-        throw new IOException("this ffmpeg has no encoder of " + names);
     }
 
     private void openEncoder(AVCodec codec, Encoder choice) throws IOException {

@@ -272,4 +272,14 @@ class VideoFileTest {
             return files.toList();
         }
     }
+
+    /// What a network makes that nobody trained.
+    @Test
+    void largeNoiseIsWrittenToo() throws IOException {
+        var rgb = new byte[3 * 624 * 624 * 3];
+        new Random(1).nextBytes(rgb);
+        var file = folder.resolve("noise.mp4");
+        VideoFile.write(file, new Video(3, 624, 624, 16, rgb));
+        assertEquals(3, VideoFile.read(file).frames());
+    }
 }
