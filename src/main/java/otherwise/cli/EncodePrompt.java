@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import me.tongfei.progressbar.ProgressBar;
 import otherwise.backend.Backends;
 import otherwise.explain.PromptEmbedding;
 import otherwise.explain.TokenizerFile;
@@ -64,26 +63,11 @@ final class EncodePrompt implements Callable<Integer> {
         try (var backend = Backends.open(device, threads);
                 var _ = backend.scope();
                 var _ = Tape.off();
-                var progress = new Progress()) {
+                var progress = new LateBar("blocks")) {
             var prompt = PromptEmbedding.encode(String.join(" ", text), ids, length, encoder, backend, progress::done);
             prompt.write(out);
             System.out.println(out + ": " + prompt.ids().length + " tokens, context " + prompt.context());
             return Otherwise.DONE;
-        }
-    }
-
-    /// A bar that is drawn once the first block is done: before that, much can be wrong, and an error is one line.
-    private static final class Progress implements AutoCloseable {
-        private ProgressBar bar;
-
-        void done(int blocks, int all) {
-            if (bar == null) bar = Bar.of("blocks", all);
-            bar.stepTo(blocks);
-        }
-
-        @Override
-        public void close() {
-            if (bar != null) bar.close();
         }
     }
 }

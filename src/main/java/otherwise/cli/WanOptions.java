@@ -117,7 +117,9 @@ final class WanOptions {
         var tokenizer = model.tokenizer().orElseThrow(() -> new IllegalArgumentException(
                 folder + ": has no tokenizer.json or spiece.model, which the prompt needs"));
         var ids = TokenizerFile.open(tokenizer);
-        return PromptEmbedding.encode(prompt, ids, model.config().textLen(), encoder, backend, (_, _) -> {}).context();
+        try (var bar = new LateBar("prompt")) {
+            return PromptEmbedding.encode(prompt, ids, model.config().textLen(), encoder, backend, bar::done).context();
+        }
     }
 
     /// @throws DeviceException with the numbers, if this machine has not so much memory

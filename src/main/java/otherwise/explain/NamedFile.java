@@ -9,10 +9,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import otherwise.backend.Backend;
 import otherwise.backend.Shape;
 import otherwise.io.TensorFile;
+import otherwise.io.WeightFile;
 import otherwise.nn.Names;
 import otherwise.nn.Names.Origin;
+import otherwise.nn.Weights;
+import otherwise.tensor.Tensor;
 
 /// A checkpoint under our names, whatever its own are: which naming it uses, its names tell.
 ///
@@ -62,6 +66,22 @@ public final class NamedFile implements TensorFile {
         return new NamedFile(file, folder, known);
     }
 
+    /// Its tensors on a device, each read when it is asked for, into the innermost scope.
+    Weights weights(Backend backend) {
+        var file = new WeightFile(this, backend);
+        return Weights.of(new Weights.Source() {
+            @Override
+            public Tensor tensor(String name, Shape expected) {
+                return file.apply(name);
+            }
+
+            @Override
+            public boolean has(String name) {
+                return file.has(name);
+            }
+        });
+    }
+
     /// The naming that the file uses; empty if it is none of the known ones.
     public Optional<Names> naming() {
         return found.map(Names.Found::names);
@@ -104,13 +124,6 @@ public final class NamedFile implements TensorFile {
     @Override
     public List<String> names() {
         return List.copyOf(origins.keySet());
-    }
-
-    @Override
-    public Map<String, Entry> entries() {
-        var entries = new LinkedHashMap<String, Entry>();
-        origins.keySet().forEach(name -> entries.put(name, entry(name)));
-        return entries;
     }
 
     @Override

@@ -18,7 +18,6 @@ import otherwise.models.umt5.Tokenizer;
 import otherwise.models.umt5.Umt5Config;
 import otherwise.models.umt5.Umt5Encoder;
 import otherwise.models.umt5.Umt5Names;
-import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
 
 /// What a text encoder makes of a prompt, computed once: the encoder is as large as the generator, and a prompt seldom changes.
@@ -53,25 +52,11 @@ public record PromptEmbedding(String prompt, long[] ids, String encoder, Tensor 
             }
             var embedded = WeightFile.rows(file, "token_embedding.weight", ids, backend).reshape(1, ids.length, config.dim());
             var context = Umt5Encoder.encodeInPieces(
-                    weights(new WeightFile(file, backend)), config, embedded, i -> progress.accept(i + 1, config.numLayers()));
+                    file.weights(backend), config, embedded, i -> progress.accept(i + 1, config.numLayers()));
             return new PromptEmbedding(prompt, ids, Sha256.of(encoder), context.reshape(ids.length, config.dim()));
         } catch (IllegalArgumentException e) {
             throw new InvalidFileException(encoder, String.valueOf(e.getMessage()), e);
         }
-    }
-
-    private static Weights weights(WeightFile file) {
-        return Weights.of(new Weights.Source() {
-            @Override
-            public Tensor tensor(String name, Shape expected) {
-                return file.apply(name);
-            }
-
-            @Override
-            public boolean has(String name) {
-                return file.has(name);
-            }
-        });
     }
 
     /// Writes the file, whole or not at all.

@@ -20,7 +20,6 @@ import otherwise.backend.dry.DryBackend;
 import otherwise.io.InvalidFileException;
 import otherwise.io.ShardedSafetensors;
 import otherwise.io.TensorFile;
-import otherwise.io.WeightFile;
 import otherwise.models.clip.ClipConfig;
 import otherwise.models.clip.ClipNames;
 import otherwise.models.clip.ClipVision;
@@ -94,7 +93,8 @@ public final class WanFolder implements AutoCloseable {
     private void find() throws IOException {
         List<Path> all;
         try (var walk = Files.walk(folder, 3)) {
-            all = walk.filter(Files::isRegularFile).sorted().toList();
+            // A hidden file is what an interrupted copy or download left behind.
+            all = walk.filter(f -> Files.isRegularFile(f) && !f.getFileName().toString().startsWith(".")).sorted().toList();
         }
         var shards = new HashSet<Path>();
         for (var file : all) {
@@ -194,20 +194,7 @@ public final class WanFolder implements AutoCloseable {
     /// The driver, without a text encoder: contexts come from [PromptEmbedding]. The blocks of transformer and CLIP are read when their turn
     /// comes; the rest is read now, into the innermost scope.
     public WanPipeline pipeline(Backend backend) {
-        return pipeline(part -> {
-            var file = new WeightFile(files.get(part), backend);
-            return Weights.of(new Weights.Source() {
-                @Override
-                public Tensor tensor(String name, Shape expected) {
-                    return file.apply(name);
-                }
-
-                @Override
-                public boolean has(String name) {
-                    return file.has(name);
-                }
-            });
-        });
+        return pipeline(part -> files.get(part).weights(backend));
     }
 
     private WanPipeline pipeline(Function<Part, Weights> weights) {

@@ -107,13 +107,6 @@ public final class DescribedFile implements TensorFile {
     }
 
     @Override
-    public Map<String, Entry> entries() {
-        var entries = new LinkedHashMap<String, Entry>();
-        places.keySet().forEach(name -> entries.put(name, entry(name)));
-        return entries;
-    }
-
-    @Override
     public boolean contains(String name) {
         return places.containsKey(name);
     }

@@ -107,14 +107,6 @@ public final class ShardedSafetensors implements TensorFile {
         return List.copyOf(shardOf.keySet());
     }
 
-    /// All tensors by name; opens every shard.
-    @Override
-    public Map<String, Entry> entries() {
-        var entries = new LinkedHashMap<String, Entry>();
-        shardOf.keySet().forEach(name -> entries.put(name, entry(name)));
-        return entries;
-    }
-
     @Override
     public boolean contains(String name) {
         return shardOf.containsKey(name);

@@ -6,6 +6,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -57,7 +58,11 @@ public interface TensorFile extends AutoCloseable {
     List<String> names();
 
     /// All tensors by name, in the order of the file.
-    Map<String, Entry> entries();
+    default Map<String, Entry> entries() {
+        var entries = new LinkedHashMap<String, Entry>();
+        names().forEach(name -> entries.put(name, entry(name)));
+        return entries;
+    }
 
     /// Whether there is a tensor of that name.
     boolean contains(String name);
