@@ -94,7 +94,7 @@ class PageInBrowserTest {
         var expected = new ArrayList<String>();
         for (int t : new int[] {42, 43, 41, 96, 0}) expected.add(seen(t, difference.video(gain)));
         expected.add(seen(96, difference.video(8)));
-        var page = opened(html);
+        var page = opened(html, "data-seen");
         assertEquals("", attribute(page, "data-error"));
         assertEquals(String.join(",", expected), attribute(page, "data-seen"));
     }
@@ -135,11 +135,15 @@ class PageInBrowserTest {
         return sum;
     }
 
-    /// The page's elements once its script is done. Its three seconds are the browser's own, and may pass before the pictures are decoded, which
-    /// takes real ones: then the page is opened again.
     private String opened(String html) throws IOException, InterruptedException {
+        return opened(html, "data-ready");
+    }
+
+    /// The page's elements once its script, or the probe in it, has set its last attribute. Its three seconds are the browser's own, and may pass before the pictures are decoded, which
+    /// takes real ones: then the page is opened again.
+    private String opened(String html, String last) throws IOException, InterruptedException {
         var page = dumped(html);
-        for (int more = 0; more < 9 && (attribute(page, "data-ready") + attribute(page, "data-error")).isEmpty(); more++)
+        for (int more = 0; more < 9 && (attribute(page, last) + attribute(page, "data-error")).isEmpty(); more++)
             page = dumped(html);
         return page;
     }

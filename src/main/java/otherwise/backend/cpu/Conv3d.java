@@ -32,14 +32,29 @@ final class Conv3d {
     private Conv3d() {}
 
     static void forward(Parallel parallel, MemorySegment y, MemorySegment x, MemorySegment weight, MemorySegment bias, ConvSpec s) {
-        int taps = (int) s.taps();
         var rows = new ArrayList<Row>();
         for (int o = 0; o < s.outputs(); o++) rows.add(new Row(o, 0, 0, 0));
         var slab = slab(x, s);
-        var packed = Scratch.mine().floats(Use.SHARED, (long) panels(rows.size()) * ROWS * taps);
-        Pack.rows(packed, weight, 0, taps, false, rows.size(), taps);
+        var packed = Scratch.mine().floats(Use.SHARED, (long) panels(rows.size()) * ROWS * s.taps());
+        parallel.tasks(panels(rows.size()), panel -> pack(packed, (int) panel, weight, s));
         var target = new Target(y, s.outputs(), s.outT(), s.outH(), s.outW(), 1, 1, 1, bias, rows);
         convolve(parallel, slab, packed, target, s.batch());
+    }
+
+    /// A panel of weights of eight output channels, with the taps along t outermost: see [#convolve].
+    private static void pack(float[] packed, int panel, MemorySegment weight, ConvSpec s) {
+        int taps = (int) s.taps();
+        int plane = s.kernelH() * s.kernelW();
+        int from = panel * ROWS * taps;
+        int first = panel * ROWS;
+        var channelsOutermost = Scratch.mine().floats(Use.LEFT, (long) ROWS * taps);
+        Pack.rows(channelsOutermost, weight, (long) first * taps, taps, false, (int) Math.min(ROWS, s.outputs() - first), taps);
+        for (int c = 0; c < s.inputs(); c++) {
+            for (int dt = 0; dt < s.kernelT(); dt++) {
+                int to = from + (int) (dt * s.inputs() + c) * plane * ROWS;
+                System.arraycopy(channelsOutermost, (c * s.kernelT() + dt) * plane * ROWS, packed, to, plane * ROWS);
+            }
+        }
     }
 
     private static ConvSlab slab(MemorySegment x, ConvSpec s) {
@@ -99,24 +114,7 @@ final class Conv3d {
         Axis t = axes.get(0), h = axes.get(1), w = axes.get(2);
         int taps = (int) s.outputs() * t.taps * h.taps * w.taps;
         var packed = Scratch.mine().floats(Use.SHARED, (long) panels(rows.size()) * ROWS * taps);
-        Arrays.fill(packed, 0, panels(rows.size()) * ROWS * taps, 0f);
-        long tap = (long) s.kernelT() * s.kernelH() * s.kernelW();
-        for (int r = 0; r < rows.size(); r++) {
-            var row = rows.get(r);
-            int at = r / ROWS * ROWS * taps + r % ROWS;
-            for (int o = 0; o < s.outputs(); o++) {
-                long of = (o * s.inputs() + row.channel) * tap;
-                for (int i = t.taps - 1; i >= 0; i--) {
-                    for (int j = h.taps - 1; j >= 0; j--) {
-                        for (int k = w.taps - 1; k >= 0; k--, at += ROWS) {
-                            long dt = row.t + (long) i * s.strideT(), dh = row.h + (long) j * s.strideH(),
-                                    dw = row.w + (long) k * s.strideW();
-                            packed[at] = weight.getAtIndex(FLOAT, of + (dt * s.kernelH() + dh) * s.kernelW() + dw);
-                        }
-                    }
-                }
-            }
-        }
+        parallel.tasks(panels(rows.size()), panel -> packMirrored(packed, (int) panel, weight, s, axes, rows));
         var slab = new ConvSlab(
                 dy, (int) s.outputs(), s.outT(), s.outH(), s.outW(), t.front(), h.front(), w.front(), t.taps, h.taps, w.taps, 1, 1, 1,
                 t.count, h.count, (int) w.count, 1, 1);
@@ -128,6 +126,32 @@ final class Conv3d {
         }
         var target = new Target(dx, s.inputs(), s.t(), s.h(), s.w(), s.strideT(), s.strideH(), s.strideW(), null, placed);
         convolve(parallel, slab, packed, target, s.batch());
+    }
+
+    /// A panel of mirrored weights of eight rows of the product.
+    private static void packMirrored(float[] packed, int panel, MemorySegment weight, ConvSpec s, List<Axis> axes, List<Row> rows) {
+        Axis t = axes.get(0), h = axes.get(1), w = axes.get(2);
+        int taps = (int) s.outputs() * t.taps * h.taps * w.taps;
+        long plane = (long) s.kernelH() * s.kernelW();
+        for (int lane = 0; lane < ROWS; lane++) {
+            int at = panel * ROWS * taps + lane;
+            if (panel * ROWS + lane >= rows.size()) {
+                for (int i = 0; i < taps; i++) packed[at + i * ROWS] = 0f;
+                continue;
+            }
+            var row = rows.get(panel * ROWS + lane);
+            for (int i = t.taps - 1; i >= 0; i--) {
+                long dt = row.t + (long) i * s.strideT();
+                for (int o = 0; o < s.outputs(); o++) {
+                    long of = ((o * s.inputs() + row.channel) * s.kernelT() + dt) * plane;
+                    for (int j = h.taps - 1; j >= 0; j--) {
+                        long line = of + (row.h + (long) j * s.strideH()) * s.kernelW() + row.w;
+                        for (int k = w.taps - 1; k >= 0; k--, at += ROWS)
+                            packed[at] = weight.getAtIndex(FLOAT, line + (long) k * s.strideW());
+                    }
+                }
+            }
+        }
     }
 
     /// Where a row of the product goes: its channel, and the place of its first element.
@@ -177,18 +201,20 @@ final class Conv3d {
         return (rows + ROWS - 1) / ROWS;
     }
 
-    /// The product of packed weights, `[panel][tap][8]`, with what the taps see of the input.
+    /// The product of packed weights, `[panel][tap][8]`, with what the taps see of the input. Taps go over t, then channels, h and w: so
+    /// those that see nothing but the padding in front of the first time step, or after the last, are left out.
     private static void convolve(Parallel parallel, ConvSlab whole, float[] packed, Target target, long batch) {
         int rows = target.rows.size();
-        int perChannel = whole.kernelT() * whole.kernelH() * whole.kernelW();
-        int taps = whole.channels() * perChannel;
+        int plane = whole.kernelH() * whole.kernelW();
+        int step = whole.channels() * plane;
+        int taps = whole.kernelT() * step;
         if (batch * rows * whole.outT() * whole.outH() * whole.outW() == 0) return;
         var slab = whole.cut(batch, (double) rows * taps);
         var distances = slab.distances();
-        int depth = Math.max(1, DEPTH / perChannel) * perChannel;
+        int depth = Math.max(1, DEPTH / plane) * plane;
         int pitch = slab.pitch();
         // Rows of sums: whole tiles, so that the last one of a slab need not be cut.
-        int room = (slab.blockH() * pitch + COLUMNS - 1) / COLUMNS * COLUMNS;
+        int room = slab.room();
 
         parallel.tasks(batch * slab.slabs(), task -> {
             long item = task / slab.slabs();
@@ -203,16 +229,19 @@ final class Conv3d {
             var sums = scratch.floats(Use.SUMS, (long) panels(rows) * ROWS * room);
             int positions = (nh - 1) * pitch + slab.outW();
             for (int i = 0; i < nt; i++) {
+                int from = slab.firstTap(t0 + i) * step;
+                int to = slab.endTap(t0 + i) * step;
+                if (from == to) Arrays.fill(sums, 0, rows * room, 0f);
                 for (int p = 0; p < positions; p += COLUMNS) {
                     int wide = Math.min(COLUMNS, positions - p);
-                    for (int k = 0; k < taps; k += depth) {
-                        int kn = Math.min(depth, taps - k);
+                    for (int k = from; k < to; k += depth) {
+                        int kn = Math.min(depth, to - k);
                         for (int r = 0; r < rows; r += ROWS) {
                             int high = Math.min(ROWS, rows - r);
                             GemmKernel.tile(
                                     high, wide, kn, packed, r * taps + k * ROWS, input, slab.start(i) + p, distances, k, sums, r * room + p,
                                     room,
-                                    k > 0);
+                                    k > from);
                         }
                     }
                 }

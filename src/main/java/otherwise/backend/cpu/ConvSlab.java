@@ -44,10 +44,16 @@ record ConvSlab(
     /// How many slabs there should be at least for a few threads to end together, if none gets too small by it.
     private static final long SLABS = 16;
 
+    /// How much slower it goes where a slab is larger than that.
+    private static final double FAR = 1.1;
+
+    /// Multiply-adds in the time in which an element is copied into a slab.
+    private static final double COPY = 25;
+
     /// The least multiply-adds of a slab.
     private static final double WORK = 2e6;
 
-    /// The same convolution, cut so that slabs fit the cache and repeat as little of each other as possible.
+    /// The same convolution, cut so that as little as possible is computed between rows and read twice, and slabs fit the cache.
     ///
     /// @param work multiply-adds of one output position
     ConvSlab cut(long batch, double work) {
@@ -60,12 +66,12 @@ record ConvSlab(
                 var c = new ConvSlab(
                         x, channels, t, h, w, frontT, frontH, frontW, kernelT, kernelH, kernelW, strideT, strideH, strideW, outT, outH,
                         outW, bt, bh);
-                double read = (double) c.slices() / bt * c.rows() / bh;
-                double over = Math.max(1, (double) c.size() / ROOM);
-                double small = Math.max(1, WORK / (work * bt * bh * outW));
-                double few = Math.max(1, (double) SLABS / (batch * c.slabs()));
-                // Too large, too small and too few each cost about as much as reading again: weigh them alike, size first.
-                double cost = read * over * over * Math.min(small, few);
+                double slabs = batch * c.slabs();
+                double computed = work * bt * c.room();
+                double near = c.size() > ROOM ? FAR : 1;
+                double small = Math.max(1, WORK / computed);
+                double few = Math.max(1, SLABS / slabs);
+                double cost = slabs * (computed * near + COPY * c.size()) * Math.min(small, few);
                 if (cost < least) {
                     least = cost;
                     best = c;
@@ -73,6 +79,12 @@ record ConvSlab(
             }
         }
         return best;
+    }
+
+    /// Output positions of a time step of a whole slab, with those between rows, as tiles of [GemmKernel#COLUMNS].
+    int room() {
+        int positions = (blockH - 1) * pitch() + outW;
+        return (positions + GemmKernel.COLUMNS - 1) / GemmKernel.COLUMNS * GemmKernel.COLUMNS;
     }
 
     /// Slabs of one batch entry.
@@ -137,12 +149,22 @@ record ConvSlab(
                 + dw / strideW;
     }
 
-    /// One distance a tap, channel by channel: the order of the weights.
+    /// The first tap along t of output time step `time` that does not see the padding in front.
+    int firstTap(long time) {
+        return Math.clamp(frontT - time * strideT, 0, kernelT);
+    }
+
+    /// One more than its last tap along t that does not see the padding after the end; at least [#firstTap].
+    int endTap(long time) {
+        return Math.clamp(t + frontT - time * strideT, firstTap(time), kernelT);
+    }
+
+    /// One distance a tap: over t, then channels, h and w.
     int[] distances() {
-        var d = new int[channels * kernelT * kernelH * kernelW];
+        var d = new int[kernelT * channels * kernelH * kernelW];
         int i = 0;
-        for (int c = 0; c < channels; c++)
-            for (int dt = 0; dt < kernelT; dt++)
+        for (int dt = 0; dt < kernelT; dt++)
+            for (int c = 0; c < channels; c++)
                 for (int dh = 0; dh < kernelH; dh++) for (int dw = 0; dw < kernelW; dw++) d[i++] = distance(c, dt, dh, dw);
         return d;
     }
@@ -157,10 +179,7 @@ record ConvSlab(
             for (int s = 0; s < usedSlices; s++) {
                 int at = c * channel() + s * slice();
                 long time = (long) t0 * strideT + s - frontT;
-                if (time < 0 || time >= t) {
-                    Arrays.fill(to, at, at + slice(), 0f);
-                    continue;
-                }
+                if (time < 0 || time >= t) continue; // no tap reads it: see firstTap
                 long from = ((plane0 + c) * t + time) * h * w;
                 for (int ph = 0; ph < phasesH(); ph++) {
                     long first = (long) h0 * strideH + ph - frontH;

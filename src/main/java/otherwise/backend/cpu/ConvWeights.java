@@ -117,7 +117,7 @@ final class ConvWeights {
                 for (int i = 0; i < nt; i++) {
                     long of = ((entry * s.outputs() + first) * slab.outT() + t0 + i) * plane + (long) h0 * slab.outW();
                     Pack.rows(left, dy, of, slab.outT() * plane, false, last - first, n);
-                    multiply(sums, rows, left, n, x, slab.start(i));
+                    multiply(sums, rows, left, n, x, t0, i);
                 }
             }
             spread(sums, partial, at, first, last);
@@ -136,11 +136,15 @@ final class ConvWeights {
             return x;
         }
 
-        /// sums += left · what the taps see of x, for the `n` positions of one time step.
-        private void multiply(float[] sums, int rows, float[] left, int n, float[] x, int start) {
+        /// sums += left · what the taps see of x, for the `n` positions of output time step `t0 + step`.
+        private void multiply(float[] sums, int rows, float[] left, int n, float[] x, int t0, int step) {
+            int start = slab.start(step);
+            int each = slab.kernelH() * phases;
+            int from = slab.firstTap(t0 + step) * each;
+            int to = slab.endTap(t0 + step) * each;
             for (int p = 0; p < n; p += DEPTH) {
                 int depth = Math.min(DEPTH, n - p);
-                for (int i = 0; i < columns.length; i++) {
+                for (int i = from; i < to; i++) {
                     int dw = i % phases;
                     int dh = i / phases % slab.kernelH();
                     int dt = i / phases / slab.kernelH();

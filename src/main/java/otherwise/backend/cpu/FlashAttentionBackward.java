@@ -4,6 +4,7 @@ import static otherwise.backend.cpu.FlashAttention.BLOCK;
 import static otherwise.backend.cpu.FlashAttention.product;
 import static otherwise.backend.cpu.FlashAttention.whole;
 import static otherwise.backend.cpu.GemmKernel.COLUMNS;
+import static otherwise.backend.cpu.GemmKernel.ROWS;
 import static otherwise.backend.cpu.VectorMath.LANES;
 import static otherwise.backend.cpu.VectorMath.SPECIES;
 
@@ -21,10 +22,21 @@ import otherwise.backend.cpu.Scratch.Use;
 ///     p = exp(scale · q kᵀ − logsumexp)      dv = pᵀ dy      dp = dy vᵀ      ds = p · (dp − δ)      δ = Σ over the width of dy · y
 ///     dq = scale · ds k                      dk = scale · dsᵀ q
 ///
-/// Twice: once with queries as columns, which gives dq, once with keys as columns, which gives dk and dv. So every element of the
-/// result has one owner and one order of summation, at the price of computing the probabilities twice.
+/// Keys are columns, queries are rows. A task goes over a share of the keys of one head, group by group, and for each group over all
+/// queries: dk and dv of a group are summed up in the cache, dq in memory of the task's own. Where there are few heads, several tasks share
+/// one, and their sums are added in order: how many depends on the sizes alone, so every result is the same sum in the same order for any
+/// number of threads.
 final class FlashAttentionBackward {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+    /// Panels of keys of a group.
+    private static final int GROUP = 4;
+
+    /// How many tasks there should be at least, if their sums for dq are not too large.
+    private static final long TASKS = 16;
+
+    /// Floats of all these sums, where more than one task has to do with a head.
+    private static final long SHARED = 1L << 24;
+
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
     private final MemorySegment dy;
@@ -61,27 +73,53 @@ final class FlashAttentionBackward {
             for (long i = from; i < to; i++) delta(delta, i, length);
         });
 
-        if (length > 0) {
-            int group = FlashAttention.group(heads, length);
-            int groups = (length + group - 1) / group;
-            parallel.tasks(heads * groups, task -> {
-                int first = (int) (task % groups) * group;
-                toQueries(dq, delta, task / groups, first, Math.min(group, length - first));
+        if (heads * length * width == 0) {
+            zero(dk, heads, keys);
+            zero(dv, heads, keys);
+            return;
+        }
+        int groups = (keys + GROUP * COLUMNS - 1) / (GROUP * COLUMNS);
+        long floats = (long) whole(length) * Pack.padded(width);
+        long wanted = Math.min(Math.ceilDiv(TASKS, heads), Math.max(1, SHARED / (heads * floats)));
+        int share = Math.ceilDiv(groups, Math.clamp(wanted, 1, Math.max(1, groups)));
+        int shares = Math.max(1, Math.ceilDiv(groups, Math.max(1, share)));
+        var shared = shares == 1 ? null : Scratch.mine().floats(Use.SHARED_2, heads * shares * floats);
+        parallel.tasks(heads * shares, task -> {
+            long item = task / shares;
+            int first = (int) (task % shares) * share;
+            var sums = shared == null ? Scratch.mine().floats(Use.SUMS_3, floats) : shared;
+            int at = shared == null ? 0 : Math.toIntExact(task * floats);
+            Arrays.fill(sums, at, at + (int) floats, 0f);
+            for (int g = first; g < Math.min(groups, first + share); g++) keys(dk, dv, sums, at, delta, item, g * GROUP * COLUMNS);
+            if (shared == null) storeQueries(dq, item, 0, length, sums, 0, 1, 0);
+        });
+        if (shared != null) {
+            parallel.range(heads * length, Math.max(1, 20_000 / width), (from, to) -> {
+                for (long row = from; row < to; row++) {
+                    int token = (int) (row % length);
+                    int at = (int) (row / length * shares * floats);
+                    storeQueries(dq, row / length, token, 1, shared, at, shares, (int) floats);
+                }
             });
         }
-        if (keys > 0) {
-            int group = FlashAttention.group(heads, keys);
-            int groups = (keys + group - 1) / group;
-            parallel.tasks(heads * groups, task -> {
-                long item = task / groups;
-                int first = (int) (task % groups) * group;
-                int end = Math.min(first + group, keys);
-                // Keys that do not count have no gradient.
-                int counted = Math.clamp(s.keysOf(item / s.heads()), first, end);
-                if (counted > first) toKeys(dk, dv, delta, item, first, counted - first);
-                Head.of(dk, s, keys, item).zero(counted, end - counted);
-                Head.of(dv, s, keys, item).zero(counted, end - counted);
-            });
+    }
+
+    private void zero(MemorySegment x, long heads, int tokens) {
+        for (long item = 0; item < heads; item++) Head.of(x, s, tokens, item).zero(0, tokens);
+    }
+
+    /// Tokens `first … first + count - 1` of dq: the sums of all shares, in their order.
+    private void storeQueries(MemorySegment dq, long item, int first, int count, float[] sums, int at, int shares, int apart) {
+        var head = Head.of(dq, s, s.length(), item);
+        int pitch = Pack.padded(width);
+        for (int i = first; i < first + count; i++) {
+            long row = head.first() + i * head.stride();
+            for (int d = 0; d < width; d += LANES) {
+                var in = SPECIES.indexInRange(d, width);
+                var sum = FloatVector.fromArray(SPECIES, sums, at + i * pitch + d);
+                for (int p = 1; p < shares; p++) sum = sum.add(FloatVector.fromArray(SPECIES, sums, at + p * apart + i * pitch + d));
+                sum.mul(scale).intoMemorySegment(dq, (row + d) * Float.BYTES, ORDER, in);
+            }
         }
     }
 
@@ -100,77 +138,41 @@ final class FlashAttentionBackward {
         }
     }
 
-    /// dq of the queries `first … first + count - 1` of one head: queries are columns, keys are rows.
-    private void toQueries(MemorySegment dq, float[] delta, long item, int first, int count) {
-        int keys = (int) s.keysOf(item / s.heads());
-        int panels = (count + COLUMNS - 1) / COLUMNS;
-        int each = whole(width) * COLUMNS;
-        var kHead = Head.of(k, s, s.keys(), item);
-        var vHead = Head.of(v, s, s.keys(), item);
-        var scratch = Scratch.mine();
-        var queries = scratch.floats(Use.RIGHT, (long) panels * COLUMNS * width);
-        var dys = scratch.floats(Use.RIGHT_2, (long) panels * COLUMNS * width);
-        Head.of(q, s, s.length(), item).columns(queries, first, count);
-        Head.of(dy, s, s.length(), item).columns(dys, first, count);
-        // Per query: −logsumexp, then δ
-        int all = panels * COLUMNS;
-        var statistics = scratch.floats(Use.STATISTICS, 2L * all);
-        Arrays.fill(statistics, 0, 2 * all, 0f);
-        for (int i = 0; i < count; i++) {
-            statistics[i] = -logsumexp.getAtIndex(FLOAT, item * s.length() + first + i);
-            statistics[all + i] = delta[(int) (item * s.length()) + first + i];
-        }
-        var kRows = scratch.floats(Use.LEFT, (long) whole(BLOCK) * width);
-        var vRows = scratch.floats(Use.LEFT_2, (long) whole(BLOCK) * width);
-        var kTurned = scratch.floats(Use.LEFT_3, (long) BLOCK * whole(width));
-        var scores = scratch.floats(Use.TILE, (long) whole(BLOCK) * COLUMNS);
-        var dp = scratch.floats(Use.TILE_2, (long) whole(BLOCK) * COLUMNS);
-        var sums = scratch.floats(Use.SUMS, (long) panels * each);
-        Arrays.fill(sums, 0, panels * each, 0f);
-
-        for (int key = 0; key < keys; key += BLOCK) {
-            int n = Math.min(BLOCK, keys - key);
-            kHead.rows(kRows, key, n);
-            vHead.rows(vRows, key, n);
-            kHead.turnedRows(kTurned, key, n);
-            for (int p = 0; p < panels; p++) {
-                int wide = Math.min(COLUMNS, count - p * COLUMNS);
-                product(kRows, n, width, queries, p * COLUMNS * width, Pack.padded(wide), wide, scores, 0, false);
-                product(vRows, n, width, dys, p * COLUMNS * width, Pack.padded(wide), wide, dp, 0, false);
-                for (int c = 0; c < wide; c += LANES) {
-                    var minus = FloatVector.fromArray(SPECIES, statistics, p * COLUMNS + c);
-                    var less = FloatVector.fromArray(SPECIES, statistics, all + p * COLUMNS + c);
-                    for (int i = 0; i < n; i++) {
-                        int at = i * COLUMNS + c;
-                        var probability = VectorMath.exp(
-                                FloatVector.fromArray(SPECIES, scores, at).fma(FloatVector.broadcast(SPECIES, scale), minus));
-                        FloatVector.fromArray(SPECIES, dp, at).sub(less).mul(probability).intoArray(dp, at);
-                    }
-                }
-                product(kTurned, width, n, dp, 0, COLUMNS, wide, sums, p * each, true);
-            }
-        }
-        store(Head.of(dq, s, s.length(), item), sums, each, first, count, scale);
-    }
-
-    /// dk and dv of the keys `first … first + count - 1` of one head: keys are columns, queries are rows.
-    private void toKeys(MemorySegment dk, MemorySegment dv, float[] delta, long item, int first, int count) {
+    /// dk and dv of the group of keys that begins with `first`, and what these keys give to dq.
+    private void keys(MemorySegment dk, MemorySegment dv, float[] dqSums, int dqAt, float[] delta, long item, int first) {
+        int end = Math.min(first + GROUP * COLUMNS, Math.toIntExact(s.keys()));
+        // Keys that do not count have no gradient.
+        int counted = Math.clamp(s.keysOf(item / s.heads()), first, end);
+        Head.of(dk, s, s.keys(), item).zero(counted, end - counted);
+        Head.of(dv, s, s.keys(), item).zero(counted, end - counted);
+        int count = counted - first;
+        if (count == 0) return;
         int length = (int) s.length();
         int panels = (count + COLUMNS - 1) / COLUMNS;
         int each = whole(width) * COLUMNS;
+        int pitch = Pack.padded(width);
         var qHead = Head.of(q, s, length, item);
         var dyHead = Head.of(dy, s, length, item);
+        var kHead = Head.of(k, s, s.keys(), item);
         var scratch = Scratch.mine();
         var keys = scratch.floats(Use.RIGHT, (long) panels * COLUMNS * width);
         var values = scratch.floats(Use.RIGHT_2, (long) panels * COLUMNS * width);
-        Head.of(k, s, s.keys(), item).columns(keys, first, count);
+        kHead.columns(keys, first, count);
         Head.of(v, s, s.keys(), item).columns(values, first, count);
+        // The keys once more, the width in panels of columns and k running over the keys.
+        int wideStep = wideStep();
+        var keyRows = scratch.floats(Use.RIGHT_3, (long) count * pitch);
+        for (int d = 0; d < width; d += wideStep) {
+            int n = Math.min(wideStep, width - d);
+            Pack.columns(keyRows, count * d, k, kHead.first() + first * kHead.stride() + d, kHead.stride(), false, n, count);
+        }
         var qRows = scratch.floats(Use.LEFT, (long) whole(BLOCK) * width);
         var dyRows = scratch.floats(Use.LEFT_2, (long) whole(BLOCK) * width);
         var qTurned = scratch.floats(Use.LEFT_3, (long) BLOCK * whole(width));
         var dyTurned = scratch.floats(Use.LEFT_4, (long) BLOCK * whole(width));
+        var dsRows = scratch.floats(Use.LEFT_5, (long) whole(BLOCK) * count);
         var scores = scratch.floats(Use.TILE, (long) whole(BLOCK) * COLUMNS);
-        var dp = scratch.floats(Use.TILE_2, (long) whole(BLOCK) * COLUMNS);
+        var ds = scratch.floats(Use.TILE_2, (long) whole(BLOCK) * COLUMNS);
         var dkSums = scratch.floats(Use.SUMS, (long) panels * each);
         var dvSums = scratch.floats(Use.SUMS_2, (long) panels * each);
         Arrays.fill(dkSums, 0, panels * each, 0f);
@@ -185,25 +187,50 @@ final class FlashAttentionBackward {
             for (int p = 0; p < panels; p++) {
                 int wide = Math.min(COLUMNS, count - p * COLUMNS);
                 product(qRows, n, width, keys, p * COLUMNS * width, Pack.padded(wide), wide, scores, 0, false);
-                product(dyRows, n, width, values, p * COLUMNS * width, Pack.padded(wide), wide, dp, 0, false);
-                for (int i = 0; i < n; i++) {
-                    float minus = -logsumexp.getAtIndex(FLOAT, item * length + query + i);
-                    float less = delta[(int) (item * length) + query + i];
-                    for (int c = 0; c < wide; c += LANES) {
-                        int at = i * COLUMNS + c;
-                        var probability = VectorMath.exp(
-                                FloatVector.fromArray(SPECIES, scores, at)
-                                        .fma(FloatVector.broadcast(SPECIES, scale), FloatVector.broadcast(SPECIES, minus)));
-                        probability.intoArray(scores, at);
-                        FloatVector.fromArray(SPECIES, dp, at).sub(less).mul(probability).intoArray(dp, at);
-                    }
-                }
+                product(dyRows, n, width, values, p * COLUMNS * width, Pack.padded(wide), wide, ds, 0, false);
+                probabilities(scores, ds, wide, delta, item * length + query, n);
                 product(dyTurned, width, n, scores, 0, COLUMNS, wide, dvSums, p * each, true);
-                product(qTurned, width, n, dp, 0, COLUMNS, wide, dkSums, p * each, true);
+                product(qTurned, width, n, ds, 0, COLUMNS, wide, dkSums, p * each, true);
+                for (int r = 0; r < n; r += ROWS) {
+                    int to = r * count + p * COLUMNS * ROWS;
+                    Turn.turn(dsRows, to, ROWS, ds, r * COLUMNS, COLUMNS, Math.min(ROWS, n - r), wide, ROWS);
+                }
+            }
+            for (int d = 0; d < width; d += wideStep) {
+                int wide = Math.min(wideStep, width - d);
+                var starts = Pack.rowStarts(wide);
+                for (int r = 0; r < n; r += ROWS) {
+                    GemmKernel.tile(
+                            Math.min(ROWS, n - r), wide, count, dsRows, r * count, keyRows, count * d, starts, 0, dqSums,
+                            dqAt + (query + r) * pitch + d, pitch, true);
+                }
             }
         }
         store(Head.of(dk, s, s.keys(), item), dkSums, each, first, count, scale);
         store(Head.of(dv, s, s.keys(), item), dvSums, each, first, count, 1f);
+    }
+
+    /// Columns of a panel of the width: as few panels as there can be, all about as wide, since narrow ones leave the processor waiting.
+    private int wideStep() {
+        int vectors = Pack.padded(width) / LANES;
+        int panels = (vectors + 2) / 3;
+        return (vectors + panels - 1) / panels * LANES;
+    }
+
+    /// Turns scores into probabilities, and dp into ds.
+    private void probabilities(float[] scores, float[] ds, int wide, float[] delta, long query, int n) {
+        for (int i = 0; i < n; i++) {
+            float minus = -logsumexp.getAtIndex(FLOAT, query + i);
+            float less = delta[(int) query + i];
+            for (int c = 0; c < wide; c += LANES) {
+                int at = i * COLUMNS + c;
+                var probability = VectorMath.exp(
+                        FloatVector.fromArray(SPECIES, scores, at)
+                                .fma(FloatVector.broadcast(SPECIES, scale), FloatVector.broadcast(SPECIES, minus)));
+                probability.intoArray(scores, at);
+                FloatVector.fromArray(SPECIES, ds, at).sub(less).mul(probability).intoArray(ds, at);
+            }
+        }
     }
 
     private void store(Head to, float[] sums, int each, int first, int count, float factor) {

@@ -24,10 +24,10 @@ final class Gemm {
     /// As [#FEW_ROWS] where b is stored transposed, which is dearer to pack.
     private static final long FEW_ROWS_TRANSPOSED = 12;
 
-    /// Floats of b that are packed at a time: 4 MiB, so that they are still near when they are used.
-    private static final long PACKED = 1L << 20;
+    /// Floats of b that are packed at a time: 16 MiB, for at any width a is packed again.
+    private static final long PACKED = 1L << 22;
 
-    /// Rows of b that are packed at a time: with all of a long k, [#PACKED] would hold few columns, and a would be packed again for each few.
+    /// Rows of b that are packed at a time.
     private static final long LONG = 4L * DEPTH;
 
     /// Products of fewer multiply-adds than this are not split; a batch of them is.
@@ -36,8 +36,8 @@ final class Gemm {
     /// The least work worth handing to another thread, in multiply-adds.
     private static final double TASK = 5e5;
 
-    /// Rows of a task at most: its block of a, 192 · 384 floats, stays in the second-level cache.
-    private static final long BLOCK_ROWS = 192;
+    /// Rows of a task at most: its block of a, 96 · 384 floats, and its sums stay in a second-level cache of 1 MiB while panels of b go by.
+    private static final long BLOCK_ROWS = 96;
 
     /// Panels of b of a task at most.
     private static final long BLOCK_PANELS = 16;
@@ -152,11 +152,14 @@ final class Gemm {
             return ((m + rows - 1) / rows) * ((panels + share - 1) / share);
         }
 
-        /// The rows `i … i + rows - 1` of y for the panels `from … to - 1` of packed columns.
+        /// The rows `i … i + rows - 1` of y for the panels `from … to - 1` of packed columns. The sums stay near until k has run its
+        /// course; y is touched once.
         private void block(float[] packed, long first, int count, long k0, int depth, long i, int rows, int from, int to) {
             var scratch = Scratch.mine();
-            var panel = scratch.floats(Use.LEFT, (rows + ROWS - 1L) / ROWS * ROWS * Math.min(DEPTH, depth));
-            var tile = scratch.floats(Use.TILE, (long) ROWS * COLUMNS);
+            long padded = (rows + ROWS - 1L) / ROWS * ROWS;
+            int width = (to - from) * COLUMNS;
+            var panel = scratch.floats(Use.LEFT, padded * Math.min(DEPTH, depth));
+            var sums = scratch.floats(Use.SUMS, padded * width);
             int kb = 0;
             do {
                 int kn = Math.min(DEPTH, depth - kb);
@@ -166,37 +169,36 @@ final class Gemm {
                     int wide = Math.min(COLUMNS, count - p * COLUMNS);
                     int at = p * COLUMNS * depth + kb * Pack.padded(wide);
                     var starts = Pack.rowStarts(wide);
-                    long j = first + (long) p * COLUMNS;
                     for (int r = 0; r < rows; r += ROWS) {
-                        int high = Math.min(ROWS, rows - r);
-                        GemmKernel.tile(high, wide, kn, panel, r * kn, packed, at, starts, 0, tile, 0, COLUMNS, false);
-                        store(tile, i + r, high, j, wide, k1 == 0);
+                        int c = r * width + (p - from) * COLUMNS;
+                        GemmKernel.tile(Math.min(ROWS, rows - r), wide, kn, panel, r * kn, packed, at, starts, 0, sums, c, width, kb > 0);
                     }
                 }
                 kb += DEPTH;
             } while (kb < depth);
+            long j = first + (long) from * COLUMNS;
+            int wide = Math.min(width, count - from * COLUMNS);
+            for (int r = 0; r < rows; r++) store(sums, r * width, i + r, j, wide, k0 == 0);
         }
 
-        /// Brings a tile to y; the first block of k sets y, unless y is to be added to, the later ones add.
-        private void store(float[] tile, long i, int high, long j, int wide, boolean first) {
+        /// Brings a row of sums to y; the first part of k sets y, unless y is to be added to, the later ones add.
+        private void store(float[] sums, int from, long i, long j, int wide, boolean first) {
             boolean add = accumulate || !first;
             var bias = first ? this.bias : null;
-            for (int r = 0; r < high; r++) {
-                long row = y0 + (i + r) * n + j;
-                int c = 0;
-                for (; c + LANES <= wide; c += LANES) {
-                    var v = FloatVector.fromArray(SPECIES, tile, r * COLUMNS + c);
-                    if (bias != null) v = v.add(FloatVector.fromMemorySegment(SPECIES, bias, (j + c) * Float.BYTES, ORDER));
-                    if (add) v = v.add(FloatVector.fromMemorySegment(SPECIES, y, (row + c) * Float.BYTES, ORDER));
-                    v.intoMemorySegment(y, (row + c) * Float.BYTES, ORDER);
-                }
-                if (c < wide) {
-                    var in = SPECIES.indexInRange(c, wide);
-                    var v = FloatVector.fromArray(SPECIES, tile, r * COLUMNS + c);
-                    if (bias != null) v = v.add(FloatVector.fromMemorySegment(SPECIES, bias, (j + c) * Float.BYTES, ORDER, in));
-                    if (add) v = v.add(FloatVector.fromMemorySegment(SPECIES, y, (row + c) * Float.BYTES, ORDER, in));
-                    v.intoMemorySegment(y, (row + c) * Float.BYTES, ORDER, in);
-                }
+            long row = y0 + i * n + j;
+            int c = 0;
+            for (; c + LANES <= wide; c += LANES) {
+                var v = FloatVector.fromArray(SPECIES, sums, from + c);
+                if (bias != null) v = v.add(FloatVector.fromMemorySegment(SPECIES, bias, (j + c) * Float.BYTES, ORDER));
+                if (add) v = v.add(FloatVector.fromMemorySegment(SPECIES, y, (row + c) * Float.BYTES, ORDER));
+                v.intoMemorySegment(y, (row + c) * Float.BYTES, ORDER);
+            }
+            if (c < wide) {
+                var in = SPECIES.indexInRange(c, wide);
+                var v = FloatVector.fromArray(SPECIES, sums, from + c);
+                if (bias != null) v = v.add(FloatVector.fromMemorySegment(SPECIES, bias, (j + c) * Float.BYTES, ORDER, in));
+                if (add) v = v.add(FloatVector.fromMemorySegment(SPECIES, y, (row + c) * Float.BYTES, ORDER, in));
+                v.intoMemorySegment(y, (row + c) * Float.BYTES, ORDER, in);
             }
         }
 
@@ -221,7 +223,7 @@ final class Gemm {
                     for (int r = 0; r < rows; r++) {
                         if (transposeB) dots(tile, dense, r * depth, b, b0 + j * strideB, strideB, wide, depth);
                         else combination(tile, dense, r * depth, b, b0 + j, strideB, wide, depth);
-                        store(tile, r, 1, j, wide, true);
+                        store(tile, 0, r, j, wide, true);
                     }
                 }
             });

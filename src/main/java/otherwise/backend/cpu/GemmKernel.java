@@ -72,41 +72,14 @@ final class GemmKernel {
         FloatVector c50, c51, c52;
         FloatVector c60, c61, c62;
         FloatVector c70, c71, c72;
-        if (add) {
-            c00 = FloatVector.fromArray(SPECIES, c, c0);
-            c01 = FloatVector.fromArray(SPECIES, c, c0 + LANES);
-            c02 = FloatVector.fromArray(SPECIES, c, c0 + 2 * LANES);
-            c10 = FloatVector.fromArray(SPECIES, c, c0 + stride);
-            c11 = FloatVector.fromArray(SPECIES, c, c0 + stride + LANES);
-            c12 = FloatVector.fromArray(SPECIES, c, c0 + stride + 2 * LANES);
-            c20 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride);
-            c21 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES);
-            c22 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + 2 * LANES);
-            c30 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride);
-            c31 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES);
-            c32 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + 2 * LANES);
-            c40 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride);
-            c41 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + LANES);
-            c42 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + 2 * LANES);
-            c50 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride);
-            c51 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + LANES);
-            c52 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + 2 * LANES);
-            c60 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride);
-            c61 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + LANES);
-            c62 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + 2 * LANES);
-            c70 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride);
-            c71 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + LANES);
-            c72 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + 2 * LANES);
-        } else {
-            c00 = c01 = c02 = FloatVector.zero(SPECIES);
-            c10 = c11 = c12 = FloatVector.zero(SPECIES);
-            c20 = c21 = c22 = FloatVector.zero(SPECIES);
-            c30 = c31 = c32 = FloatVector.zero(SPECIES);
-            c40 = c41 = c42 = FloatVector.zero(SPECIES);
-            c50 = c51 = c52 = FloatVector.zero(SPECIES);
-            c60 = c61 = c62 = FloatVector.zero(SPECIES);
-            c70 = c71 = c72 = FloatVector.zero(SPECIES);
-        }
+        c00 = c01 = c02 = FloatVector.zero(SPECIES);
+        c10 = c11 = c12 = FloatVector.zero(SPECIES);
+        c20 = c21 = c22 = FloatVector.zero(SPECIES);
+        c30 = c31 = c32 = FloatVector.zero(SPECIES);
+        c40 = c41 = c42 = FloatVector.zero(SPECIES);
+        c50 = c51 = c52 = FloatVector.zero(SPECIES);
+        c60 = c61 = c62 = FloatVector.zero(SPECIES);
+        c70 = c71 = c72 = FloatVector.zero(SPECIES);
         for (int i = 0; i < k; i++) {
             int row = b0 + offsets[o + i];
             int at = a0 + i * ROWS;
@@ -146,6 +119,32 @@ final class GemmKernel {
             c71 = x.fma(v1, c71);
             c72 = x.fma(v2, c72);
         }
+        if (add) {
+            c00 = c00.add(FloatVector.fromArray(SPECIES, c, c0));
+            c01 = c01.add(FloatVector.fromArray(SPECIES, c, c0 + LANES));
+            c02 = c02.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * LANES));
+            c10 = c10.add(FloatVector.fromArray(SPECIES, c, c0 + stride));
+            c11 = c11.add(FloatVector.fromArray(SPECIES, c, c0 + stride + LANES));
+            c12 = c12.add(FloatVector.fromArray(SPECIES, c, c0 + stride + 2 * LANES));
+            c20 = c20.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride));
+            c21 = c21.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES));
+            c22 = c22.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + 2 * LANES));
+            c30 = c30.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride));
+            c31 = c31.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES));
+            c32 = c32.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + 2 * LANES));
+            c40 = c40.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride));
+            c41 = c41.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + LANES));
+            c42 = c42.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + 2 * LANES));
+            c50 = c50.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride));
+            c51 = c51.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + LANES));
+            c52 = c52.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + 2 * LANES));
+            c60 = c60.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride));
+            c61 = c61.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + LANES));
+            c62 = c62.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + 2 * LANES));
+            c70 = c70.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride));
+            c71 = c71.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + LANES));
+            c72 = c72.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + 2 * LANES));
+        }
         c00.intoArray(c, c0);
         c01.intoArray(c, c0 + LANES);
         c02.intoArray(c, c0 + 2 * LANES);
@@ -182,33 +181,14 @@ final class GemmKernel {
         FloatVector c50, c51;
         FloatVector c60, c61;
         FloatVector c70, c71;
-        if (add) {
-            c00 = FloatVector.fromArray(SPECIES, c, c0);
-            c01 = FloatVector.fromArray(SPECIES, c, c0 + LANES);
-            c10 = FloatVector.fromArray(SPECIES, c, c0 + stride);
-            c11 = FloatVector.fromArray(SPECIES, c, c0 + stride + LANES);
-            c20 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride);
-            c21 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES);
-            c30 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride);
-            c31 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES);
-            c40 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride);
-            c41 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + LANES);
-            c50 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride);
-            c51 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + LANES);
-            c60 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride);
-            c61 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + LANES);
-            c70 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride);
-            c71 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + LANES);
-        } else {
-            c00 = c01 = FloatVector.zero(SPECIES);
-            c10 = c11 = FloatVector.zero(SPECIES);
-            c20 = c21 = FloatVector.zero(SPECIES);
-            c30 = c31 = FloatVector.zero(SPECIES);
-            c40 = c41 = FloatVector.zero(SPECIES);
-            c50 = c51 = FloatVector.zero(SPECIES);
-            c60 = c61 = FloatVector.zero(SPECIES);
-            c70 = c71 = FloatVector.zero(SPECIES);
-        }
+        c00 = c01 = FloatVector.zero(SPECIES);
+        c10 = c11 = FloatVector.zero(SPECIES);
+        c20 = c21 = FloatVector.zero(SPECIES);
+        c30 = c31 = FloatVector.zero(SPECIES);
+        c40 = c41 = FloatVector.zero(SPECIES);
+        c50 = c51 = FloatVector.zero(SPECIES);
+        c60 = c61 = FloatVector.zero(SPECIES);
+        c70 = c71 = FloatVector.zero(SPECIES);
         for (int i = 0; i < k; i++) {
             int row = b0 + offsets[o + i];
             int at = a0 + i * ROWS;
@@ -239,6 +219,24 @@ final class GemmKernel {
             c70 = x.fma(v0, c70);
             c71 = x.fma(v1, c71);
         }
+        if (add) {
+            c00 = c00.add(FloatVector.fromArray(SPECIES, c, c0));
+            c01 = c01.add(FloatVector.fromArray(SPECIES, c, c0 + LANES));
+            c10 = c10.add(FloatVector.fromArray(SPECIES, c, c0 + stride));
+            c11 = c11.add(FloatVector.fromArray(SPECIES, c, c0 + stride + LANES));
+            c20 = c20.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride));
+            c21 = c21.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES));
+            c30 = c30.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride));
+            c31 = c31.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES));
+            c40 = c40.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride));
+            c41 = c41.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride + LANES));
+            c50 = c50.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride));
+            c51 = c51.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride + LANES));
+            c60 = c60.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride));
+            c61 = c61.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride + LANES));
+            c70 = c70.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride));
+            c71 = c71.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride + LANES));
+        }
         c00.intoArray(c, c0);
         c01.intoArray(c, c0 + LANES);
         c10.intoArray(c, c0 + stride);
@@ -260,25 +258,14 @@ final class GemmKernel {
     private static void rows8columns1(
             int k, float[] a, int a0, float[] b, int b0, int[] offsets, int o, float[] c, int c0, int stride, boolean add) {
         FloatVector c00, c10, c20, c30, c40, c50, c60, c70;
-        if (add) {
-            c00 = FloatVector.fromArray(SPECIES, c, c0);
-            c10 = FloatVector.fromArray(SPECIES, c, c0 + stride);
-            c20 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride);
-            c30 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride);
-            c40 = FloatVector.fromArray(SPECIES, c, c0 + 4 * stride);
-            c50 = FloatVector.fromArray(SPECIES, c, c0 + 5 * stride);
-            c60 = FloatVector.fromArray(SPECIES, c, c0 + 6 * stride);
-            c70 = FloatVector.fromArray(SPECIES, c, c0 + 7 * stride);
-        } else {
-            c00 = FloatVector.zero(SPECIES);
-            c10 = FloatVector.zero(SPECIES);
-            c20 = FloatVector.zero(SPECIES);
-            c30 = FloatVector.zero(SPECIES);
-            c40 = FloatVector.zero(SPECIES);
-            c50 = FloatVector.zero(SPECIES);
-            c60 = FloatVector.zero(SPECIES);
-            c70 = FloatVector.zero(SPECIES);
-        }
+        c00 = FloatVector.zero(SPECIES);
+        c10 = FloatVector.zero(SPECIES);
+        c20 = FloatVector.zero(SPECIES);
+        c30 = FloatVector.zero(SPECIES);
+        c40 = FloatVector.zero(SPECIES);
+        c50 = FloatVector.zero(SPECIES);
+        c60 = FloatVector.zero(SPECIES);
+        c70 = FloatVector.zero(SPECIES);
         for (int i = 0; i < k; i++) {
             int row = b0 + offsets[o + i];
             int at = a0 + i * ROWS;
@@ -300,6 +287,16 @@ final class GemmKernel {
             x = FloatVector.broadcast(SPECIES, a[at + 7]);
             c70 = x.fma(v0, c70);
         }
+        if (add) {
+            c00 = c00.add(FloatVector.fromArray(SPECIES, c, c0));
+            c10 = c10.add(FloatVector.fromArray(SPECIES, c, c0 + stride));
+            c20 = c20.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride));
+            c30 = c30.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride));
+            c40 = c40.add(FloatVector.fromArray(SPECIES, c, c0 + 4 * stride));
+            c50 = c50.add(FloatVector.fromArray(SPECIES, c, c0 + 5 * stride));
+            c60 = c60.add(FloatVector.fromArray(SPECIES, c, c0 + 6 * stride));
+            c70 = c70.add(FloatVector.fromArray(SPECIES, c, c0 + 7 * stride));
+        }
         c00.intoArray(c, c0);
         c10.intoArray(c, c0 + stride);
         c20.intoArray(c, c0 + 2 * stride);
@@ -317,25 +314,10 @@ final class GemmKernel {
         FloatVector c10, c11, c12;
         FloatVector c20, c21, c22;
         FloatVector c30, c31, c32;
-        if (add) {
-            c00 = FloatVector.fromArray(SPECIES, c, c0);
-            c01 = FloatVector.fromArray(SPECIES, c, c0 + LANES);
-            c02 = FloatVector.fromArray(SPECIES, c, c0 + 2 * LANES);
-            c10 = FloatVector.fromArray(SPECIES, c, c0 + stride);
-            c11 = FloatVector.fromArray(SPECIES, c, c0 + stride + LANES);
-            c12 = FloatVector.fromArray(SPECIES, c, c0 + stride + 2 * LANES);
-            c20 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride);
-            c21 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES);
-            c22 = FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + 2 * LANES);
-            c30 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride);
-            c31 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES);
-            c32 = FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + 2 * LANES);
-        } else {
-            c00 = c01 = c02 = FloatVector.zero(SPECIES);
-            c10 = c11 = c12 = FloatVector.zero(SPECIES);
-            c20 = c21 = c22 = FloatVector.zero(SPECIES);
-            c30 = c31 = c32 = FloatVector.zero(SPECIES);
-        }
+        c00 = c01 = c02 = FloatVector.zero(SPECIES);
+        c10 = c11 = c12 = FloatVector.zero(SPECIES);
+        c20 = c21 = c22 = FloatVector.zero(SPECIES);
+        c30 = c31 = c32 = FloatVector.zero(SPECIES);
         for (int i = 0; i < k; i++) {
             int row = b0 + offsets[o + i];
             int at = a0 + i * ROWS;
@@ -358,6 +340,20 @@ final class GemmKernel {
             c30 = x.fma(v0, c30);
             c31 = x.fma(v1, c31);
             c32 = x.fma(v2, c32);
+        }
+        if (add) {
+            c00 = c00.add(FloatVector.fromArray(SPECIES, c, c0));
+            c01 = c01.add(FloatVector.fromArray(SPECIES, c, c0 + LANES));
+            c02 = c02.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * LANES));
+            c10 = c10.add(FloatVector.fromArray(SPECIES, c, c0 + stride));
+            c11 = c11.add(FloatVector.fromArray(SPECIES, c, c0 + stride + LANES));
+            c12 = c12.add(FloatVector.fromArray(SPECIES, c, c0 + stride + 2 * LANES));
+            c20 = c20.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride));
+            c21 = c21.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + LANES));
+            c22 = c22.add(FloatVector.fromArray(SPECIES, c, c0 + 2 * stride + 2 * LANES));
+            c30 = c30.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride));
+            c31 = c31.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + LANES));
+            c32 = c32.add(FloatVector.fromArray(SPECIES, c, c0 + 3 * stride + 2 * LANES));
         }
         c00.intoArray(c, c0);
         c01.intoArray(c, c0 + LANES);

@@ -9,20 +9,24 @@ final class Scratch {
     enum Use {
         /// What all tasks of a call read: the calling thread asks for it, tasks before those that read it may fill it.
         SHARED,
+        SHARED_2,
         /// Packed left-hand sides.
         LEFT,
         LEFT_2,
         LEFT_3,
         LEFT_4,
+        LEFT_5,
         /// Packed right-hand sides.
         RIGHT,
         RIGHT_2,
+        RIGHT_3,
         /// Results of one call of the kernel, or a few.
         TILE,
         TILE_2,
         /// Results that grow from call to call.
         SUMS,
         SUMS_2,
+        SUMS_3,
         /// A few numbers a row or column.
         STATISTICS,
         /// What is about to be turned from rows to columns, or was.

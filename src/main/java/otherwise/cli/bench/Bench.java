@@ -27,12 +27,13 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  otherwise bench --case matmul-1536 --threads 1",
             "  otherwise bench --peers --out benchmarks.md",
-            "With --peers the launcher builds with the Maven profile of that name, which fetches libtorch (110 MB).",
+            "With --peers or --jmh the launcher builds with the Maven profile peers, which fetches libtorch (110 MB).",
             "Exit code 1: slower than it must be, or the results differ."
         })
 public final class Bench implements Callable<Integer> {
     private static final int DONE = 0;
     private static final int NO = 1;
+    private static final String WITH_PEERS = "start with tools/otherwise, or build with ./mvnw -Ppeers";
 
     /// Above this two libraries have not computed the same.
     private static final double SAME = 1e-3;
@@ -57,6 +58,9 @@ public final class Bench implements Callable<Integer> {
     @Option(names = "--peers", description = "Also run the same on libtorch, in turns.")
     private boolean peers;
 
+    @Option(names = "--jmh", description = "Run under JMH instead: every case in processes of its own, on the CPU.")
+    private boolean jmh;
+
     @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
     private String device;
 
@@ -72,6 +76,7 @@ public final class Bench implements Callable<Integer> {
         for (int count : threads) if (count < 0) throw new IllegalArgumentException("--threads " + count + ": not negative");
         var chosen = new ArrayList<Case>();
         for (var name : cases.isEmpty() ? Cases.names() : cases) chosen.add(Cases.named(name, files()));
+        if (jmh) return underJmh(chosen);
         var engines = engines();
         var heads = new ArrayList<>(List.of("case", "what", "threads"));
         for (var engine : engines) heads.add(engine.name() + " ms");
@@ -81,12 +86,13 @@ public final class Bench implements Callable<Integer> {
         boolean good = true;
         try (var bar = bar((long) chosen.size() * threads.size())) {
             for (int count : threads) {
-                int used = count == 0 ? Runtime.getRuntime().availableProcessors() : count;
+                int used = used(count);
                 for (var engine : engines) engine.threads(used);
                 for (var c : chosen) {
-                    bar.setExtraMessage(c.name());
+                    bar.setExtraMessage(" " + c.name());
                     var m = measured(c, engines);
                     good &= row(table, c, used, m);
+                    if (out != null) AtomicFile.write(out, table.markdown());
                     bar.step();
                 }
             }
@@ -94,13 +100,31 @@ public final class Bench implements Callable<Integer> {
             engines.forEach(Engine::close);
         }
         System.out.print(table.text());
-        if (out != null) AtomicFile.write(out, table.markdown());
         return good ? DONE : NO;
     }
 
+    private int underJmh(List<Case> chosen) {
+        if (peers || out != null || !device.equals("cpu"))
+            throw new IllegalArgumentException("--jmh goes with neither --peers nor --device nor --out");
+        var harness = ServiceLoader.load(Harness.class).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("--jmh: not on the class path; " + WITH_PEERS));
+        var counts = threads.stream().map(Bench::used).toList();
+        harness.run(chosen.stream().map(Case::name).toList(), counts, models(), rounds, warm);
+        return DONE;
+    }
+
+    /// Threads that an option's value stands for.
+    private static int used(int count) {
+        return count == 0 ? Runtime.getRuntime().availableProcessors() : count;
+    }
+
     /// The models that ship, or those of the folder that was named.
+    private Path models() {
+        return models != null ? models : Path.of(System.getProperty("otherwise.home", "."), "weights", "shape-moving-mini");
+    }
+
     private ModelFiles files() {
-        return new ModelFiles(models != null ? models : Path.of(System.getProperty("otherwise.home", "."), "weights", "shape-moving-mini"));
+        return new ModelFiles(models());
     }
 
     private List<Engine> engines() {
@@ -109,7 +133,7 @@ public final class Bench implements Callable<Integer> {
         ServiceLoader.load(Engine.class).forEach(engines::add);
         if (engines.size() == 1) {
             throw new IllegalArgumentException(
-                    "--peers: no peer on the class path; start with tools/otherwise, or build with ./mvnw -Ppeers");
+                    "--peers: no peer on the class path; " + WITH_PEERS);
         }
         return engines;
     }

@@ -10,8 +10,11 @@ import java.util.List;
 /// @param seconds the median of each engine
 /// @param difference the largest of max|a − b| / max|b| over what they computed, NaN if there is one engine only
 record Measurement(List<Double> seconds, double difference) {
+    /// What all runs of a case should take together, and how many times the rounds asked for that may mean.
+    private static final double LEAST_SECONDS = 1;
+    private static final int MOST = 10;
 
-    /// Runs every engine's workload `rounds` times, one after the other in each round.
+    /// Runs every engine's workload `rounds` times, one after the other in each round; more often where that takes no time.
     ///
     /// @param warmSeconds how long each runs before anything counts: until the compiler has seen it all
     static Measurement of(List<Engine.Workload> workloads, int rounds, double warmSeconds) {
@@ -19,11 +22,19 @@ record Measurement(List<Double> seconds, double difference) {
             double spent = 0;
             for (int i = 0; i < 3 || spent < warmSeconds; i++) spent += seconds(workload);
         }
-        var times = new double[workloads.size()][rounds];
-        for (int r = 0; r < rounds; r++) {
-            for (int e = 0; e < workloads.size(); e++) times[e][r] = seconds(workloads.get(e));
+        var times = new ArrayList<double[]>();
+        double spent = 0;
+        for (int r = 0; r < rounds || (spent < LEAST_SECONDS && r < MOST * rounds); r++) {
+            var round = workloads.stream().mapToDouble(Measurement::seconds).toArray();
+            spent += Arrays.stream(round).sum();
+            times.add(round);
         }
-        return new Measurement(Arrays.stream(times).map(Measurement::median).toList(), difference(workloads));
+        var medians = new ArrayList<Double>();
+        for (int e = 0; e < workloads.size(); e++) {
+            int engine = e;
+            medians.add(median(times.stream().mapToDouble(t -> t[engine]).toArray()));
+        }
+        return new Measurement(medians, difference(workloads));
     }
 
     private static double seconds(Engine.Workload workload) {

@@ -9,8 +9,6 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
 /// Video Swin with torchvision's operations, for clips that fall into whole windows.
-///
-/// @param window tokens of a window along each axis
 final class SwinInTorch {
     private final TorchLayers layers;
     private final String at;
