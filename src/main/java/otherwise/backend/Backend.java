@@ -5,7 +5,8 @@ import java.lang.foreign.MemorySegment;
 /// What any device must be able to do.
 ///
 /// Destination first, plain sizes, dense row-major storages that never overlap unless a method says so. Shapes are checked before a
-/// call arrives: a backend only computes. All real storages of a call have the type [#real]; indices are `I64`. A parameter marked
+/// call arrives: a backend only computes. All real storages of a call have the type [#real], but statistics that are kept for the way
+/// back, of type [#statistics]; indices are `I64`. A parameter marked
 /// *optional* may be `null`. Results do not depend on the number of threads, and every reduction has a fixed order.
 public interface Backend extends AutoCloseable {
 
@@ -52,6 +53,11 @@ public interface Backend extends AutoCloseable {
     /// The type in which it computes.
     DType real();
 
+    /// The type of what forward passes keep of each row for the way back (means, norms, logarithms of sums): never shorter than `F32`.
+    default DType statistics() {
+        return real() == DType.F64 ? DType.F64 : DType.F32;
+    }
+
     /// Opens a scope on this thread: what is allocated in it dies with it.
     default Scope scope() {
         return Scope.open();
@@ -65,8 +71,14 @@ public interface Backend extends AutoCloseable {
     /// Bytes in use now, and the most there ever were.
     Memory memory();
 
-    /// Bytes handed out now · the most at any time · bytes held by the pool for reuse.
-    record Memory(long used, long peak, long pooled) {}
+    /// Bytes handed out now · the most at any time · bytes held by the pool for reuse · the most of both together at any time.
+    record Memory(long used, long peak, long pooled, long footprint) {}
+
+    /// Bytes of memory that the device has.
+    long capacity();
+
+    /// Gives what the pool holds for reuse back to the system: where one part of a work ends, and the next asks for other sizes.
+    void trim();
 
     // ---- to and from the host ------------------------------------------------------------------------------------------------
 

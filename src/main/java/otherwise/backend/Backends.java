@@ -2,24 +2,31 @@ package otherwise.backend;
 
 import java.util.List;
 import otherwise.backend.cpu.CpuBackend;
+import otherwise.backend.cuda.CudaBackend;
 
 /// The devices by name. An absent one is an error that says why; nothing falls back in silence.
 public final class Backends {
+    private static final String SHORT = ":bf16";
+
     private Backends() {}
 
     /// The names that [#open] knows.
     public static List<String> names() {
-        return List.of("cpu");
+        return List.of("cpu", "cuda", "cuda-emulated");
     }
 
-    /// Opens a device.
+    /// Opens a device. The CUDA devices may be asked to store numbers in half the room: `cuda:bf16`.
     ///
     /// @param threads how many threads it may use; 0 means all processors
     /// @throws DeviceException if there is no such device, or it is not present here
     public static Backend open(String name, int threads) {
+        var real = name.endsWith(SHORT) ? DType.BF16 : DType.F32;
         return switch (name) {
             case "cpu" -> new CpuBackend(threads);
-            default -> throw new DeviceException("no device named '" + name + "'; there are: " + String.join(", ", names()));
+            case "cuda", "cuda" + SHORT -> CudaBackend.open(0, real);
+            case "cuda-emulated", "cuda-emulated" + SHORT -> CudaBackend.emulated(threads, real);
+            default -> throw new DeviceException("no device named '" + name + "'; there are: " + String.join(", ", names())
+                    + ", and cuda" + SHORT + " to store numbers in half the room");
         };
     }
 }

@@ -1,8 +1,6 @@
 package otherwise.cli;
 
-import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,24 +49,19 @@ final class Explanation {
         }
     }
 
-    /// @throws DeviceException with the numbers, if an iteration will not fit into this machine's memory
+    /// @throws DeviceException with the numbers, if an iteration will not fit into the device's memory
     static void requireMemory(Generator generator, BttfOptions options) {
         long needed = generator.memory(options.schedule().steps(), options.checkpointing());
-        long has = memory();
+        long has = generator.backend().capacity();
         if (needed > has) {
             throw new DeviceException(String.format(
                     Locale.ROOT,
-                    "an iteration of %s with %d steps needs about %.1f GiB, this machine has %.1f; try --checkpointing nested or fewer --steps",
+                    "an iteration of %s with %d steps needs about %.1f GiB, the device has %.1f; try --checkpointing nested or fewer --steps",
                     generator.video(),
                     options.schedule().steps(),
                     needed / 0x1p30,
                     has / 0x1p30));
         }
-    }
-
-    /// The bytes of memory that this machine, or the container that it is, has.
-    static long memory() {
-        return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     }
 
     /// Runs to the end and writes all results.

@@ -78,7 +78,7 @@ final class WanOptions {
                     : negativeContext != null ? read(negativeContext, backend) : encode(model, negative == null ? "" : negative, backend);
             int longest = (int) Math.max(context.dim(0), guided ? contextNull.dim(0) : 0);
             long needed = model.footprint(image.height(), image.width(), longest, guided, options);
-            requireMemory(needed);
+            requireMemory(needed, backend);
 
             var pipeline = model.pipeline(backend);
             var pixels = Question.tensor(image, backend).slice(2, 0, 1).reshape(3, image.height(), image.width());
@@ -103,7 +103,7 @@ final class WanOptions {
             ContactSheet.write(out.resolve("sheet.png"), rows, 6, 192);
             System.out.printf(Locale.ROOT, "%d video%s in %s, %.1f s; %s of memory at most, %s predicted%n", count, count == 1 ? "" : "s",
                     out,
-                    (System.nanoTime() - start) * 1e-9, gib(backend.memory().used() + backend.memory().pooled()), gib(needed));
+                    (System.nanoTime() - start) * 1e-9, gib(backend.memory().footprint()), gib(needed));
         }
     }
 
@@ -122,12 +122,12 @@ final class WanOptions {
         }
     }
 
-    /// @throws DeviceException with the numbers, if this machine has not so much memory
-    private static void requireMemory(long needed) {
-        long has = Explanation.memory();
+    /// @throws DeviceException with the numbers, if the device has not so much memory
+    private static void requireMemory(long needed, Backend backend) {
+        long has = backend.capacity();
         System.err.printf(Locale.ROOT, "This will take %s of memory.%n", gib(needed));
         if (needed > has) {
-            throw new DeviceException("this takes " + gib(needed) + " of memory, the machine has " + gib(has)
+            throw new DeviceException("this takes " + gib(needed) + " of memory, the device has " + gib(has)
                     + "; lower --frames or --size");
         }
     }

@@ -222,7 +222,7 @@ public final class WanFolder implements AutoCloseable {
             var context = Tensor.blank(dry, Shape.of(tokens, transformer.textDim()));
             var noise = Tensor.blank(dry, pipeline.latent(image, two));
             pipeline.generate(image, context, guided ? context : null, noise, two, WanPipeline.Listener.NONE);
-            return dry.footprint();
+            return dry.memory().footprint();
         }
     }
 

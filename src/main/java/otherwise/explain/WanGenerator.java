@@ -106,7 +106,7 @@ public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision cl
             var schedule = FlowSchedule.euler(steps, shift);
             var latent = new EulerSolver(checkpointing.steps()).integrate(flow, noise, schedule);
             Gradients.of(same.decode(latent, checkpointing.blocks()).sum());
-            return dry.footprint() - weights;
+            return dry.memory().footprint() - weights;
         }
     }
 }

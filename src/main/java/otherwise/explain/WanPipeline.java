@@ -109,6 +109,7 @@ public record WanPipeline(Umt5Encoder text, ClipVision clip, WanVae vae, WanTran
                 var flow = flow(image, context, contextNull, options, listener);
                 var schedule = options.sampler.schedule(options.steps, options.shift);
                 var latent = options.sampler.solver().integrate(flow, batch(noise), schedule);
+                image.backend().trim();
                 listener.seen("final_latent", latent.select(0, 0));
                 return clamped(vae.decodeInPieces(latent).select(0, 0));
             });
@@ -127,6 +128,7 @@ public record WanPipeline(Umt5Encoder text, ClipVision clip, WanVae vae, WanTran
         var frame = Interpolation.BICUBIC.resize(batch(image), size.pixels().height(), size.pixels().width());
         listener.seen("vae_encode_input", I2vConditioning.clip(frame, options.frames).select(0, 0));
         var y = alone(backend, () -> I2vConditioning.of(vae, frame, options.frames));
+        backend.trim(); // the autoencoder's sizes are not the transformer's
         listener.seen("y", y.select(0, 0));
 
         listener.seen("context", context);

@@ -22,7 +22,7 @@ record Attention(Tensor q, Tensor k, Tensor v, Tensor y, Tensor logsumexp, Atten
             }
         }
         var y = q.blankLike();
-        var logsumexp = q.blank(spec.batch(), spec.heads(), spec.length());
+        var logsumexp = q.statistics(spec.batch(), spec.heads(), spec.length());
         q.backend().attention(y.data(), logsumexp.data(), q.data(), k.data(), v.data(), spec);
         return y.madeBy(new Attention(q, k, v, y, logsumexp, spec));
     }

@@ -12,7 +12,7 @@ record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
     static Tensor forward(Tensor x, Tensor gamma) {
         var d = Dims.of("channel_norm", "C", gamma).and("B C I", folded(x).shape());
         var y = x.blankLike();
-        var r = x.blank(d.get("B"), d.get("I"));
+        var r = x.statistics(d.get("B"), d.get("I"));
         x.backend().channelNorm(y.data(), r.data(), x.data(), gamma.data(), d.get("B"), d.get("C"), d.get("I"));
         return y.madeBy(new ChannelNorm(x, gamma, r));
     }

@@ -13,8 +13,8 @@ record LayerNorm(Tensor x, Tensor w, Tensor b, Tensor mean, Tensor rstd) impleme
     static Tensor forward(Tensor x, Tensor w, Tensor b, double eps) {
         var d = Dims.of("layer_norm", "* C", x).and("C", w).and("C", b);
         var y = x.blankLike();
-        var mean = x.blank(d.get("*"));
-        var rstd = x.blank(d.get("*"));
+        var mean = x.statistics(d.get("*"));
+        var rstd = x.statistics(d.get("*"));
         x.backend().layerNorm(
                 y.data(), mean.data(), rstd.data(), x.data(), w == null ? null : w.data(), b == null ? null : b.data(), eps, d.get("*"),
                 d.get("C"));

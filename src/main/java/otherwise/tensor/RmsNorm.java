@@ -12,7 +12,7 @@ record RmsNorm(Tensor x, Tensor w, Tensor r) implements Op {
     static Tensor forward(Tensor x, Tensor w, double eps) {
         var d = Dims.of("rms_norm", "* C", x).and("C", w);
         var y = x.blankLike();
-        var r = x.blank(d.get("*"));
+        var r = x.statistics(d.get("*"));
         x.backend().rmsNorm(y.data(), r.data(), x.data(), w == null ? null : w.data(), eps, d.get("*"), d.get("C"));
         return y.madeBy(new RmsNorm(x, w, r));
     }

@@ -47,6 +47,12 @@ public final class Tensor {
         return of(backend, backend.allocate(backend.real(), shape.size()), shape);
     }
 
+    /// A new tensor for what is kept of each row, contents undefined.
+    Tensor statistics(long... dims) {
+        var shape = Shape.of(dims);
+        return of(backend, backend.allocate(backend.statistics(), shape.size()), shape);
+    }
+
     /// A real tensor with these elements in row-major order.
     public static Tensor of(Backend backend, float[] values, long... dims) {
         var y = blank(backend, fitting(values.length, dims));

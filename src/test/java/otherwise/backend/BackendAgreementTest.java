@@ -16,6 +16,7 @@ import otherwise.backend.Backend.Binary;
 import otherwise.backend.Backend.Reduction;
 import otherwise.backend.Backend.Unary;
 import otherwise.backend.cpu.CpuBackend;
+import otherwise.backend.cuda.CudaBackend;
 import otherwise.support.Close;
 import otherwise.support.Reference;
 
@@ -23,6 +24,7 @@ import otherwise.support.Reference;
 /// are shared out among threads. And one thread gives the same bits as three.
 class BackendAgreementTest {
     private static final double LIMIT = 1e-5;
+    private static final Backend EMULATED = CudaBackend.emulated(0, DType.F32);
     private static final long[] SIZES = {1, 2, 13, 16, 37, 1000, 100_003};
     /// Rows and their length.
     private static final long[][] ROWS = {{1, 1}, {5, 1}, {3, 2}, {7, 13}, {4, 64}, {300, 392}, {1, 100_003}, {2500, 37}, {9, 1536}};
@@ -89,8 +91,10 @@ class BackendAgreementTest {
                 var expected = run(reference, body);
                 var actual = run(one, body);
                 var threaded = run(three, body);
+                var emulated = run(EMULATED, body);
                 for (int i = 0; i < expected.size(); i++) {
                     Close.check(name + ", result " + i, actual.get(i), expected.get(i), LIMIT);
+                    Close.check(name + " on cuda-emulated, result " + i, emulated.get(i), expected.get(i), LIMIT);
                     assertArrayEquals(actual.get(i), threaded.get(i), name + ", result " + i + ": three threads differ from one");
                 }
             }

@@ -121,6 +121,23 @@ class BttfTest {
         }
     }
 
+    /// The kernels of `kernels/`, emulated, go the same way; and what they take is given back.
+    @Test
+    void theEmulatedDeviceGoesTheSameWay() throws IOException {
+        var options = options(SHORT, true, Start.RANDOM, Prior.NONE, Reset.NEVER, Checkpointing.NESTED);
+        Counterfactual expected;
+        try (var _ = backend.scope()) {
+            expected = run(backend, options, Journal.NONE);
+        }
+        try (var device = Backends.open("cuda-emulated", 0)) {
+            var actual = run(device, options, Journal.NONE);
+            assertArrayEquals(expected.pixels(), actual.pixels(), 1e-3f);
+            assertEquals(expected.log().size(), actual.log().size());
+            assertEquals(expected.flipped(), actual.flipped());
+            assertEquals(0, device.memory().used());
+        }
+    }
+
     @Test
     void memoryIsFlatFromTheSecondIterationOn() throws IOException {
         try (var _ = backend.scope()) {

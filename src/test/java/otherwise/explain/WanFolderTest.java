@@ -98,7 +98,7 @@ class WanFolderTest {
             var context = Random.philox(5, 1).normal(fresh, 4, 8);
             var noise = Random.philox(5, 3).normal(fresh, pipeline.latent(image, OPTIONS).dims());
             pipeline.generate(image, context, context, noise, OPTIONS, WanPipeline.Listener.NONE);
-            long taken = fresh.memory().used() + fresh.memory().pooled();
+            long taken = fresh.memory().footprint();
             assertTrue(Math.abs(foretold - taken) < 0.1 * taken, foretold + " bytes foretold, " + taken + " taken");
         }
     }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.tensor.Random;
@@ -41,6 +42,42 @@ public final class GradCheck {
                     Math.abs(forward - backward) <= LIMIT * scale,
                     "input " + i + " " + inputs.get(i) + ": by differences " + forward + ", by the backward pass " + backward);
         }
+    }
+
+    /// Checks that a device gives the same result and the same gradients, for the same numbers.
+    ///
+    /// @param limit of the relative error of each
+    public static void agree(Backend reference, Backend device, double limit, Function<List<Tensor>, Tensor> f, long[]... shapes) {
+        try (var _ = reference.scope(); var _ = device.scope()) {
+            var numbers = new ArrayList<double[]>();
+            for (int i = 0; i < shapes.length; i++) numbers.add(shortened(normal(reference, 100 + i, shapes[i]).doubles(), device));
+            var expected = results(reference, f, numbers, shapes);
+            var actual = results(device, f, numbers, shapes);
+            for (int i = 0; i < expected.size(); i++) {
+                Close.check(device.name() + ", " + (i == 0 ? "result" : "gradient to input " + (i - 1)), actual.get(i), expected.get(i),
+                        limit);
+            }
+        }
+    }
+
+    /// As the device stores them, so that both begin with the same.
+    private static double[] shortened(double[] values, Backend device) {
+        return Tensor.of(device, values, values.length).doubles();
+    }
+
+    private static List<double[]> results(Backend backend, Function<List<Tensor>, Tensor> f, List<double[]> numbers, long[]... shapes) {
+        var variables = new ArrayList<Tensor>();
+        for (int i = 0; i < shapes.length; i++) variables.add(Tensor.of(backend, numbers.get(i), shapes[i]).variable());
+        var y = f.apply(variables);
+        var gradients = Gradients.of(y, Tensor.of(backend, direction(y), y.shape().dims()));
+        var all = new ArrayList<>(List.of(y.doubles()));
+        for (var variable : variables) all.add(gradients.to(variable).doubles());
+        return all;
+    }
+
+    /// Numbers that every type holds exactly.
+    private static double[] direction(Tensor y) {
+        return IntStream.range(0, (int) y.size()).mapToDouble(i -> (i * 7 % 17 - 8) / 8.0).toArray();
     }
 
     private static double along(Function<List<Tensor>, Tensor> f, List<Tensor> inputs, int i, Tensor v, double step, Tensor u) {

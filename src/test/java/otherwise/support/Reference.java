@@ -48,8 +48,16 @@ public final class Reference implements Backend {
 
     @Override
     public Memory memory() {
-        return new Memory(used, peak, 0);
+        return new Memory(used, peak, 0, peak);
     }
+
+    @Override
+    public long capacity() {
+        return Long.MAX_VALUE;
+    }
+
+    @Override
+    public void trim() {}
 
     static HostStorage at(Storage s) {
         return (HostStorage) s;

@@ -6,19 +6,32 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import otherwise.backend.Backend.Unary;
+import otherwise.backend.DType;
+import otherwise.backend.cuda.CudaBackend;
 import otherwise.support.GradCheck;
 import otherwise.support.Reference;
 
-/// Every op's backward pass against differences of its forward pass, in double precision, at odd sizes and size 1.
+/// Every op's backward pass against differences of its forward pass, in double precision, at odd sizes and size 1; and the same op by the CUDA
+/// kernels, emulated, in both types that they store.
 class OpGradientTest {
     private static final Reference REFERENCE = new Reference();
+    private static final CudaBackend EMULATED = CudaBackend.emulated(1, DType.F32);
+    private static final CudaBackend SHORT = CudaBackend.emulated(1, DType.BF16);
+
+    /// How far results and gradients on the kernels of `kernels/` may be from the reference's: a few roundings of the type.
+    private static final double F32 = 2e-6;
+    private static final double BF16 = 3e-2;
 
     private static long[] s(long... dims) {
         return dims;
     }
 
     private static DynamicTest of(String name, Function<List<Tensor>, Tensor> f, long[]... shapes) {
-        return DynamicTest.dynamicTest(name, () -> GradCheck.check(REFERENCE, f, shapes));
+        return DynamicTest.dynamicTest(name, () -> {
+            GradCheck.check(REFERENCE, f, shapes);
+            GradCheck.agree(REFERENCE, EMULATED, F32, f, shapes);
+            GradCheck.agree(REFERENCE, SHORT, BF16, f, shapes);
+        });
     }
 
     @TestFactory
@@ -59,7 +72,7 @@ class OpGradientTest {
                 of("concat", x -> Tensor.concat(1, x), s(2, 3), s(2, 1)),
                 of("chunk", x -> x.get(0).chunk(3, 1).get(1), s(2, 6)),
                 of("stack", Tensor::stack, s(2, 3), s(2, 3)),
-                of("gather rows", x -> x.get(0).gatherRows(Tensor.indices(REFERENCE, new long[] {2, -1, 0, 2, 2}, 5)), s(3, 4)),
+                of("gather rows", x -> x.get(0).gatherRows(Tensor.indices(x.get(0).backend(), new long[] {2, -1, 0, 2, 2}, 5)), s(3, 4)),
                 of("upsample 2x", x -> x.get(0).upsample2x(), s(2, 3, 5)));
     }
 
@@ -105,12 +118,12 @@ class OpGradientTest {
                 of("layer norm, plain", x -> x.get(0).layerNorm(null, null, 1e-6), s(3, 7)),
                 of("rms norm", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(3, 7), s(7)),
                 of("channel norm", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 5), s(3)),
-                of("rope", x -> x.get(0).rope(angles(3, 2, false), angles(3, 2, true)), s(2, 3, 2, 4)));
+                of("rope", x -> x.get(0).rope(angles(x.get(0), 3, 2, false), angles(x.get(0), 3, 2, true)), s(2, 3, 2, 4)));
     }
 
-    private static Tensor angles(int length, int half, boolean sine) {
+    private static Tensor angles(Tensor like, int length, int half, boolean sine) {
         var values = new double[length * half];
         for (int i = 0; i < values.length; i++) values[i] = sine ? Math.sin(0.7 * i) : Math.cos(0.7 * i);
-        return Tensor.of(REFERENCE, values, length, half);
+        return Tensor.of(like.backend(), values, length, half);
     }
 }

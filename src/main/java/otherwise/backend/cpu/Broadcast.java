@@ -1,5 +1,6 @@
 package otherwise.backend.cpu;
 
+import otherwise.backend.Axes;
 import static otherwise.backend.cpu.Lanes.all;
 import static otherwise.backend.cpu.Lanes.at;
 import static otherwise.backend.cpu.Lanes.load;

@@ -1,5 +1,6 @@
 package otherwise.backend.cpu;
 
+import otherwise.backend.Axes;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;

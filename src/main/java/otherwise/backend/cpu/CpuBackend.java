@@ -1,6 +1,8 @@
 package otherwise.backend.cpu;
 
+import com.sun.management.OperatingSystemMXBean;
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import jdk.incubator.vector.FloatVector;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
@@ -49,6 +51,17 @@ public final class CpuBackend implements Backend {
     @Override
     public Memory memory() {
         return pool.memory();
+    }
+
+    /// What this machine, or the container that it is, has.
+    @Override
+    public long capacity() {
+        return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
+    }
+
+    @Override
+    public void trim() {
+        pool.trim();
     }
 
     private static MemorySegment at(Storage s) {

@@ -19,6 +19,7 @@ final class Pool implements AutoCloseable {
     private long used;
     private long peak;
     private long pooled;
+    private long footprint;
 
     /// `bytes` of memory, contents undefined.
     ///
@@ -36,6 +37,7 @@ final class Pool implements AutoCloseable {
         handedOut.put(block.memory.address(), block);
         used += rounded;
         peak = Math.max(peak, used);
+        footprint = Math.max(footprint, used + pooled);
         return block.memory.asSlice(0, bytes);
     }
 
@@ -48,7 +50,7 @@ final class Pool implements AutoCloseable {
     }
 
     synchronized Backend.Memory memory() {
-        return new Backend.Memory(used, peak, pooled);
+        return new Backend.Memory(used, peak, pooled, footprint);
     }
 
     private Block fresh(long rounded) {
@@ -74,7 +76,7 @@ final class Pool implements AutoCloseable {
     }
 
     /// Gives what waits for reuse back to the system.
-    private void trim() {
+    synchronized void trim() {
         for (var blocks : free.values()) for (var block : blocks) block.arena.close();
         free.clear();
         pooled = 0;

@@ -41,16 +41,10 @@ public final class DryBackend implements Backend {
         return Collections.unmodifiableMap(work);
     }
 
-    /// The most bytes that the pool of a real device would have taken from its system: those in use and those that wait for reuse.
-    public long footprint() {
-        return footprint;
-    }
-
     /// Counts work and peaks from here on, with nothing waiting for reuse.
     public void restart() {
         work.clear();
-        free.clear();
-        pooled = 0;
+        trim();
         peak = used;
         footprint = used;
     }
@@ -92,7 +86,18 @@ public final class DryBackend implements Backend {
 
     @Override
     public Memory memory() {
-        return new Memory(used, peak, pooled);
+        return new Memory(used, peak, pooled, footprint);
+    }
+
+    @Override
+    public long capacity() {
+        return Long.MAX_VALUE;
+    }
+
+    @Override
+    public void trim() {
+        free.clear();
+        pooled = 0;
     }
 
     private void product(double operations) {

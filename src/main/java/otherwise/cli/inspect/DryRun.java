@@ -65,7 +65,7 @@ record DryRun(Map<String, Shape> asked, long weights, Map<Pass, Cost> passes) {
             pass.network().run(Tensor.zeros(backend, pass.input()), Activations.RECOMPUTE);
         }
         var forward = new LinkedHashMap<>(backend.work());
-        long forwardBytes = backend.footprint() - weights;
+        long forwardBytes = backend.memory().footprint() - weights;
         long recomputed = pass.recomputes() ? back(backend, pass, Activations.RECOMPUTE) - weights : 0;
         long kept = back(backend, pass, Activations.KEEP);
         var back = backend.work().values().stream().reduce(Work.NONE, Work::plus);
@@ -80,6 +80,6 @@ record DryRun(Map<String, Shape> asked, long weights, Map<Pass, Cost> passes) {
             if (!y.requiresGrad()) return 0;
             Gradients.of(y, Tensor.full(backend, 1, y.shape().dims()));
         }
-        return backend.footprint();
+        return backend.memory().footprint();
     }
 }

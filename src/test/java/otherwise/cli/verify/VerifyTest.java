@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -28,20 +29,21 @@ class VerifyTest {
     @TempDir
     private Path folder;
 
-    /// Every file in the folder: a new one is run without a word here.
+    /// Every file in the folder: a new one is run without a word here. Also by the CUDA kernels, emulated.
     @TestFactory
     List<DynamicTest> everyGoldenFileAgrees() throws IOException {
         try (var files = Files.list(GOLDENS)) {
             return files.filter(f -> f.toString().endsWith(".safetensors"))
                     .sorted()
-                    .map(f -> DynamicTest.dynamicTest(f.getFileName().toString(), () -> {
-                        var report = new StringWriter();
-                        try (var backend = Backends.open("cpu", 0)) {
-                            var verification = Verification.of(f, backend);
-                            verification.print(new PrintWriter(report), true);
-                            assertTrue(verification.ok(), report.toString());
-                        }
-                    }))
+                    .flatMap(f -> Stream.of("cpu", "cuda-emulated")
+                            .map(device -> DynamicTest.dynamicTest(device + " " + f.getFileName(), () -> {
+                                var report = new StringWriter();
+                                try (var backend = Backends.open(device, 0)) {
+                                    var verification = Verification.of(f, backend);
+                                    verification.print(new PrintWriter(report), true);
+                                    assertTrue(verification.ok(), report.toString());
+                                }
+                            })))
                     .toList();
         }
     }

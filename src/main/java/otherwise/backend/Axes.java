@@ -1,4 +1,4 @@
-package otherwise.backend.cpu;
+package otherwise.backend;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -7,10 +7,10 @@ import java.util.stream.IntStream;
 ///
 /// @param dims sizes, slowest first; at least one axis
 /// @param strides one row an array
-record Axes(long[] dims, long[][] strides) {
+public record Axes(long[] dims, long[][] strides) {
 
     /// Drops axes of size 1 and merges neighbours that every array walks through evenly.
-    static Axes merged(long[] dims, long[]... strides) {
+    public static Axes merged(long[] dims, long[]... strides) {
         int arrays = strides.length;
         var d = new long[Math.max(1, dims.length)];
         var s = new long[arrays][d.length];
@@ -32,28 +32,28 @@ record Axes(long[] dims, long[][] strides) {
         return new Axes(Arrays.copyOf(d, n), kept);
     }
 
-    int rank() {
+    public int rank() {
         return dims.length;
     }
 
     /// The size of the fastest axis.
-    long inner() {
+    public long inner() {
         return dims[dims.length - 1];
     }
 
     /// The stride of array `a` along the fastest axis.
-    long innerStride(int a) {
+    public long innerStride(int a) {
         return strides[a][dims.length - 1];
     }
 
-    long size() {
+    public long size() {
         long n = 1;
         for (long d : dims) n *= d;
         return n;
     }
 
     /// The other axes.
-    Axes without(int first, int second) {
+    public Axes without(int first, int second) {
         var kept = IntStream.range(0, dims.length).filter(i -> i != first && i != second).toArray();
         var d = Arrays.stream(kept).mapToLong(i -> dims[i]).toArray();
         var s = new long[strides.length][];
@@ -65,12 +65,12 @@ record Axes(long[] dims, long[][] strides) {
     }
 
     /// A walk over all axes but the `skipped` fastest.
-    Walk walk(int skipped, long start) {
+    public Walk walk(int skipped, long start) {
         return new Walk(this, dims.length - skipped, start);
     }
 
     /// An odometer: where each array stands at the current index.
-    static final class Walk {
+    public static final class Walk {
         private final Axes axes;
         private final int rank;
         private final long[] index;
@@ -90,11 +90,11 @@ record Axes(long[] dims, long[][] strides) {
         }
 
         /// The element of array `a` at the current index.
-        long offset(int a) {
+        public long offset(int a) {
             return offset[a];
         }
 
-        void next() {
+        public void next() {
             for (int i = rank - 1; i >= 0; i--) {
                 boolean carry = ++index[i] == axes.dims[i];
                 for (int a = 0; a < offset.length; a++) offset[a] += carry ? -(axes.dims[i] - 1) * axes.strides[a][i] : axes.strides[a][i];

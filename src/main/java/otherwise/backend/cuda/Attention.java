@@ -1,0 +1,106 @@
+package otherwise.backend.cuda;
+
+import otherwise.backend.AttentionSpec;
+import otherwise.backend.DType;
+import otherwise.backend.Storage;
+
+/// Launches of `attention.cu`.
+final class Attention {
+    private static final String FILE = "attention";
+
+    /// Queries, or keys, that a block owns.
+    private static final int OWN = 64;
+
+    private static final int WARP = 32;
+    private static final int WARPS = 8;
+
+    /// Floats by which a row in shared memory is longer than what it holds.
+    private static final int GAP = 4;
+
+    private final Kernels kernels;
+
+    Attention(Kernels kernels) {
+        this.kernels = kernels;
+    }
+
+    void forward(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec s) {
+        if (queries(s) == 0) return;
+        try (var keyLengths = keyLengths(s)) {
+            int d = chunk(s);
+            var grid = grid(s, s.length(), d).shared(sharedBytes(1, d, 64));
+            kernels.launch(FILE, "attention_" + suffix(s), grid, forwardArguments(y, logsumexp, q, k, v, keyLengths, s));
+        }
+    }
+
+    /// The same as [#forward] by the plainest of kernels.
+    void naive(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec s) {
+        try (var keyLengths = keyLengths(s)) {
+            kernels.over(queries(s), FILE, "attention_naive", forwardArguments(y, logsumexp, q, k, v, keyLengths, s));
+        }
+    }
+
+    private static Arguments forwardArguments(
+            Storage y, Storage logsumexp, Storage q, Storage k, Storage v, Kernels.Scratch keyLengths, AttentionSpec s) {
+        return new Arguments().with(y).with(logsumexp).with(q).with(k).with(v).with(address(keyLengths)).with(sizes(s))
+                .with((float) s.scale());
+    }
+
+    void backward(Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionSpec s) {
+        if (s.batch() * s.heads() * s.width() == 0) return;
+        int d = chunk(s);
+        int rows = d == 128 ? 32 : 64;
+        long shared = sharedBytes(2, d, rows);
+        try (var keyLengths = keyLengths(s); var delta = kernels.scratch(DType.F32, Math.max(1, queries(s)))) {
+            var sums = delta.storage();
+            if (s.length() > 0) {
+                var grid = new Grid(Math.ceilDiv(queries(s), WARPS), 1, 1, WARP, WARPS, 1, 0);
+                kernels.launch(FILE, "attention_delta", grid, new Arguments().with(sums).with(dy).with(y).with(sizes(s)));
+                var arguments = new Arguments().with(dq).with(dy).with(logsumexp).with(sums).with(q).with(k).with(v)
+                        .with(address(keyLengths)).with(sizes(s)).with((float) s.scale());
+                kernels.launch(FILE, "attention_to_queries_" + suffix(s), grid(s, s.length(), d).shared(shared), arguments);
+            }
+            if (s.keys() > 0) {
+                var arguments = new Arguments().with(dk).with(dv).with(dy).with(logsumexp).with(sums).with(q).with(k).with(v)
+                        .with(address(keyLengths)).with(sizes(s)).with((float) s.scale());
+                kernels.launch(FILE, "attention_to_keys_" + suffix(s), grid(s, s.keys(), d).shared(shared), arguments);
+            }
+        }
+    }
+
+    private static long queries(AttentionSpec s) {
+        return s.batch() * s.heads() * s.length();
+    }
+
+    /// The columns that a block takes at a time: all, up to 128.
+    private static int chunk(AttentionSpec s) {
+        return s.width() <= 32 ? 32 : s.width() <= 64 ? 64 : 128;
+    }
+
+    /// What the names of its kernels end with.
+    private static String suffix(AttentionSpec s) {
+        return s.width() <= 128 ? Integer.toString(chunk(s)) : "wide";
+    }
+
+    /// A block for each head, tile of owned rows and chunk of the width.
+    private static Grid grid(AttentionSpec s, long owned, int d) {
+        return Grid.of(s.batch() * s.heads() * Math.ceilDiv(owned, OWN) * Math.ceilDiv(s.width(), d), Kernels.BLOCK);
+    }
+
+    /// What a block has in shared memory: one or two matrices `[OWN, d]` that it owns, `rows` rows that go by, and the scores of both.
+    private static long sharedBytes(int owned, int d, int rows) {
+        return (long) Float.BYTES * ((owned * OWN + rows) * (d + GAP) + OWN * (rows + GAP));
+    }
+
+    private Kernels.Scratch keyLengths(AttentionSpec s) {
+        return s.keyLengths() == null ? null : kernels.scratch(s.keyLengths());
+    }
+
+    private static Storage address(Kernels.Scratch scratch) {
+        return scratch == null ? null : scratch.storage();
+    }
+
+    private static long[] sizes(AttentionSpec s) {
+        return new long[] {s.batch(), s.heads(), s.length(), s.keys(), s.width()};
+    }
+}

@@ -1,0 +1,320 @@
+package otherwise.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import otherwise.backend.AttentionSpec;
+import otherwise.backend.Backend;
+import otherwise.backend.ConvSpec;
+import otherwise.backend.DType;
+import otherwise.backend.MatmulSpec;
+import otherwise.backend.Scope;
+import otherwise.backend.Storage;
+
+/// Everything by kernels of our own, on whatever device a [Driver] reaches.
+///
+/// This class only hands out memory and passes calls on; the launches live beside it, one file a family of kernels.
+public final class CudaBackend implements Backend {
+    private final Driver driver;
+    private final DevicePool pool;
+    private final DType real;
+    private final Kernels kernels;
+    private final Elementwise elementwise;
+    private final Movement movement;
+    private final Reductions reductions;
+    private final Spatial spatial;
+    private final Rows rows;
+    private final Matmul matmul;
+    private final Convolution convolution;
+    private final Attention attention;
+
+    private CudaBackend(Driver driver, DType real) {
+        this.driver = driver;
+        this.real = real;
+        pool = new DevicePool(driver);
+        kernels = new Kernels(driver, pool, real);
+        elementwise = new Elementwise(kernels);
+        movement = new Movement(kernels);
+        reductions = new Reductions(kernels);
+        spatial = new Spatial(kernels);
+        rows = new Rows(kernels);
+        matmul = new Matmul(kernels);
+        convolution = new Convolution(kernels);
+        attention = new Attention(kernels);
+    }
+
+    /// The kernels on the processor of this machine: for tests and for learning.
+    ///
+    /// @param threads processors to use; 0 means all
+    /// @param real `F32` or `BF16`: what numbers are stored as; sums are in `F32`
+    /// @throws otherwise.backend.DeviceException without g++
+    public static CudaBackend emulated(int threads, DType real) {
+        return new CudaBackend(new EmulatedDriver(threads), real);
+    }
+
+    /// The kernels on an NVIDIA GPU.
+    ///
+    /// @param device its number, as `CUDA_VISIBLE_DEVICES` leaves them
+    /// @param real `F32` or `BF16`, as above
+    /// @throws otherwise.backend.DeviceException without a driver, or such a device
+    public static CudaBackend open(int device, DType real) {
+        return new CudaBackend(new JCudaDriver(device), real);
+    }
+
+    @Override
+    public String name() {
+        return driver.name();
+    }
+
+    @Override
+    public String description() {
+        return driver.description();
+    }
+
+    @Override
+    public DType real() {
+        return real;
+    }
+
+    @Override
+    public Storage allocate(DType type, long size) {
+        var storage = new CudaStorage(type, size, pool.take(Math.multiplyExact(size, type.bytes())), pool);
+        Scope.adopt(storage);
+        return storage;
+    }
+
+    @Override
+    public Memory memory() {
+        return pool.memory();
+    }
+
+    @Override
+    public long capacity() {
+        return driver.totalMemory();
+    }
+
+    @Override
+    public void trim() {
+        pool.trim();
+    }
+
+    @Override
+    public void upload(Storage y, float[] values) {
+        upload(y, MemorySegment.ofArray(values), DType.F32, values.length);
+    }
+
+    @Override
+    public void upload(Storage y, double[] values) {
+        upload(y, MemorySegment.ofArray(values), DType.F64, values.length);
+    }
+
+    @Override
+    public void upload(Storage y, long[] values) {
+        upload(y, MemorySegment.ofArray(values), DType.I64, values.length);
+    }
+
+    @Override
+    public void upload(Storage y, MemorySegment source, DType type) {
+        upload(y, source, type, y.size());
+    }
+
+    /// What is of another type is converted on the device.
+    private void upload(Storage y, MemorySegment source, DType type, long n) {
+        if (n == 0) return;
+        var bytes = source.asSlice(0, n * type.bytes());
+        if (type == y.type()) {
+            driver.toDevice(((CudaStorage) y).address(), bytes);
+            return;
+        }
+        try (var raw = kernels.scratch(type, n)) {
+            driver.toDevice(raw.storage().address(), bytes);
+            movement.convert(y, raw.storage(), n);
+        }
+    }
+
+    @Override
+    public void download(Storage x, float[] values) {
+        download(MemorySegment.ofArray(values), DType.F32, x, values.length);
+    }
+
+    @Override
+    public void download(Storage x, double[] values) {
+        download(MemorySegment.ofArray(values), DType.F64, x, values.length);
+    }
+
+    @Override
+    public void download(Storage x, long[] values) {
+        download(MemorySegment.ofArray(values), DType.I64, x, values.length);
+    }
+
+    private void download(MemorySegment values, DType type, Storage x, long n) {
+        if (n == 0) return;
+        if (type == x.type()) {
+            driver.toHost(values, ((CudaStorage) x).address());
+            return;
+        }
+        try (var converted = kernels.scratch(type, n)) {
+            movement.convert(converted.storage(), x, n);
+            driver.toHost(values, converted.storage().address());
+        }
+    }
+
+    @Override
+    public void fill(Storage y, double value) {
+        movement.fill(y, value);
+    }
+
+    @Override
+    public void copy(Storage y, long yOffset, long[] yStrides, Storage x, long xOffset, long[] xStrides, long[] dims) {
+        movement.copy(y, yOffset, yStrides, x, xOffset, xStrides, dims);
+    }
+
+    @Override
+    public void unary(Unary f, Storage y, Storage x) {
+        elementwise.unary(f, y, x);
+    }
+
+    @Override
+    public void unaryBackward(Unary f, Storage dx, Storage dy, Storage x) {
+        elementwise.unaryBackward(f, dx, dy, x);
+    }
+
+    @Override
+    public void binary(Binary f, Storage y, Storage a, long[] aStrides, Storage b, long[] bStrides, long[] dims) {
+        elementwise.binary(f, y, a, aStrides, b, bStrides, dims);
+    }
+
+    @Override
+    public void affine(Storage y, Storage x, double scale, double offset) {
+        elementwise.affine(y, x, scale, offset);
+    }
+
+    @Override
+    public void axpy(Storage y, double alpha, Storage x) {
+        elementwise.axpy(y, alpha, x);
+    }
+
+    @Override
+    public void reduce(Reduction f, Storage y, Storage x, long outer, long n, long inner) {
+        reductions.reduce(f, y, x, outer, n, inner);
+    }
+
+    @Override
+    public void gatherRows(Storage y, Storage x, Storage index, long count, long c) {
+        movement.gatherRows(y, x, index, count, c);
+    }
+
+    @Override
+    public void scatterAddRows(Storage y, Storage x, Storage index, long count, long yRows, long c) {
+        movement.scatterAddRows(y, x, index, count, yRows, c);
+    }
+
+    @Override
+    public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec spec, boolean accumulate) {
+        matmul.matmul(y, a, b, bias, spec, accumulate);
+    }
+
+    @Override
+    public void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec) {
+        convolution.forward(y, x, weight, bias, spec);
+    }
+
+    @Override
+    public void conv3dToInput(Storage dx, Storage dy, Storage weight, ConvSpec spec) {
+        convolution.toInput(dx, dy, weight, spec);
+    }
+
+    @Override
+    public void conv3dToWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec spec) {
+        convolution.toWeight(dweight, dbias, dy, x, spec);
+    }
+
+    @Override
+    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
+        attention.forward(y, logsumexp, q, k, v, spec);
+    }
+
+    @Override
+    public void attentionBackward(
+            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionSpec spec) {
+        attention.backward(dq, dk, dv, dy, y, logsumexp, q, k, v, spec);
+    }
+
+    @Override
+    public void softmax(Storage y, Storage x, long count, long c) {
+        rows.softmax(y, x, count, c);
+    }
+
+    @Override
+    public void softmaxBackward(Storage dx, Storage dy, Storage y, long count, long c) {
+        rows.softmaxBackward(dx, dy, y, count, c);
+    }
+
+    @Override
+    public void logSoftmax(Storage y, Storage x, long count, long c) {
+        rows.logSoftmax(y, x, count, c);
+    }
+
+    @Override
+    public void logSoftmaxBackward(Storage dx, Storage dy, Storage y, long count, long c) {
+        rows.logSoftmaxBackward(dx, dy, y, count, c);
+    }
+
+    @Override
+    public void layerNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage w, Storage b, double eps, long count, long c) {
+        rows.layerNorm(y, mean, rstd, x, w, b, eps, count, c);
+    }
+
+    @Override
+    public void layerNormBackward(
+            Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage rstd, Storage w, long count, long c) {
+        rows.layerNormBackward(dx, dw, db, dy, x, mean, rstd, w, count, c);
+    }
+
+    @Override
+    public void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long count, long c) {
+        rows.rmsNorm(y, r, x, w, eps, count, c);
+    }
+
+    @Override
+    public void rmsNormBackward(Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, long count, long c) {
+        rows.rmsNormBackward(dx, dw, dy, x, r, w, count, c);
+    }
+
+    @Override
+    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
+        rows.channelNorm(y, r, x, gamma, outer, c, inner);
+    }
+
+    @Override
+    public void channelNormBackward(Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c,
+            long inner) {
+        rows.channelNormBackward(dx, dgamma, dy, x, r, gamma, outer, c, inner);
+    }
+
+    @Override
+    public void rope(Storage y, Storage x, Storage cos, Storage sin, long batch, long length, long heads, long width, boolean inverse) {
+        spatial.rope(y, x, cos, sin, batch, length, heads, width, inverse);
+    }
+
+    @Override
+    public void upsample2x(Storage y, Storage x, long planes, long h, long w) {
+        spatial.upsample2x(y, x, planes, h, w);
+    }
+
+    @Override
+    public void upsample2xBackward(Storage dx, Storage dy, long planes, long h, long w) {
+        spatial.upsample2xBackward(dx, dy, planes, h, w);
+    }
+
+    @Override
+    public void adamW(
+            Storage p, Storage m, Storage v, Storage g, double lr, double beta1, double beta2, double eps, double decay, long step) {
+        elementwise.adamW(p, m, v, g, lr, beta1, beta2, eps, decay, step);
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        driver.close();
+    }
+}

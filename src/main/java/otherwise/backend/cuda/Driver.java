@@ -1,0 +1,56 @@
+package otherwise.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+
+/// What is needed of a device: memory by address, copies, kernels. All work is done in the order of the calls; [#toHost] and
+/// [#synchronize] wait for it. Calls may come from any thread, one at a time.
+interface Driver extends AutoCloseable {
+
+    /// A kernel that can be launched.
+    interface Function {
+        /// Its name in the kernel file.
+        String name();
+    }
+
+    /// The name by which the device is chosen.
+    String name();
+
+    /// One line for a person: the device, its memory, what compiles its kernels.
+    String description();
+
+    /// Bytes of memory of the device.
+    long totalMemory();
+
+    /// Bytes of it that nobody has taken.
+    long freeMemory();
+
+    /// An address of so many bytes, or 0 if there is no room.
+    long allocate(long bytes);
+
+    void free(long address);
+
+    /// The first `bytes` of a block of `room` are handed out, contents undefined. A driver that checks accesses wants to know.
+    default void handOut(long address, long bytes, long room) {}
+
+    void toDevice(long to, MemorySegment from);
+
+    void toHost(MemorySegment to, long from);
+
+    /// @param file the kernel file, without `.cu`
+    /// @param real the type that its `real` stands for
+    /// @throws DeviceException if it cannot be compiled, with what the compiler says
+    Function function(String file, DType real, String name);
+
+    /// Runs a grid of blocks.
+    ///
+    /// @throws DeviceException if the device refuses, or found a fault, with the name of the kernel
+    void launch(Function function, Grid grid, Arguments arguments);
+
+    /// Waits until everything is done.
+    void synchronize();
+
+    @Override
+    void close();
+}

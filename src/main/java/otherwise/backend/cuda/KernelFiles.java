@@ -1,0 +1,79 @@
+package otherwise.backend.cuda;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+
+/// The kernel files that come with this program, and where what was compiled of them is kept.
+final class KernelFiles {
+    /// The kernel files, without `.cu`.
+    static final List<String> ALL =
+            List.of("convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "attention");
+
+    private static final Pattern KERNEL = Pattern.compile("^KERNEL\\s+(\\w+)\\s*\\(", Pattern.MULTILINE);
+
+    private KernelFiles() {}
+
+    /// The text of a file in the folder `kernels`.
+    static String text(String name) {
+        try (var in = KernelFiles.class.getResourceAsStream("/kernels/" + name)) {
+            if (in == null) throw new DeviceException("kernels/" + name + " is missing from this build");
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException("kernels/" + name, e);
+        }
+    }
+
+    /// The names of the kernels in the text of a file.
+    static List<String> kernels(String text) {
+        return KERNEL.matcher(text).results().map((MatchResult r) -> r.group(1)).toList();
+    }
+
+    /// What `real` is called in C.
+    static String cName(DType real) {
+        return switch (real) {
+            case F32 -> "float";
+            case BF16 -> "bf16";
+            default -> throw new IllegalArgumentException("no kernels for " + real);
+        };
+    }
+
+    /// A name for what these texts and options give: different for different ones.
+    static String hash(String... parts) {
+        var all = new StringBuilder();
+        for (var part : parts) all.append(part).append('\0');
+        return hash(all.toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    static String hash(byte[] bytes) {
+        try {
+            var digest = MessageDigest.getInstance("SHA-256");
+            digest.update(bytes);
+            return HexFormat.of().formatHex(digest.digest()).substring(0, 24);
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    /// The folder for compiled kernels, `$XDG_CACHE_HOME/otherwise` or `~/.cache/otherwise`: only its owner may write to it.
+    static Path cache() {
+        var base = System.getenv("XDG_CACHE_HOME");
+        var folder =
+                (base == null || base.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(base)).resolve("otherwise");
+        try {
+            return Files.createDirectories(folder);
+        } catch (IOException e) {
+            throw new DeviceException(folder + ": cannot be made, and compiled kernels have no other place; set XDG_CACHE_HOME", e);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package otherwise.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.Map;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+
+/// The kernels of one backend, by file and name.
+final class Kernels {
+    /// Threads of a block where a thread has an element.
+    static final int BLOCK = 256;
+
+    /// Blocks of a launch at most where threads go on to further elements: several for each multiprocessor of the largest device.
+    private static final long BLOCKS = 8192;
+
+    private final Driver driver;
+    private final DevicePool pool;
+    private final DType real;
+    private final Map<String, Driver.Function> functions = new ConcurrentHashMap<>();
+
+    Kernels(Driver driver, DevicePool pool, DType real) {
+        this.driver = driver;
+        this.pool = pool;
+        this.real = real;
+    }
+
+    /// The type in which results are stored.
+    DType real() {
+        return real;
+    }
+
+    /// @throws DeviceException with the name of the kernel and what it was called with
+    void launch(String file, String kernel, Grid grid, Arguments arguments) {
+        var function = functions.computeIfAbsent(file + "." + kernel, _ -> driver.function(file, real, kernel));
+        driver.launch(function, grid, arguments);
+    }
+
+    /// A launch in which every thread goes from one of `n` elements to the next; nothing if there are none.
+    void over(long n, String file, String kernel, Arguments arguments) {
+        if (n > 0) launch(file, kernel, Grid.of(Math.clamp((n + BLOCK - 1) / BLOCK, 1, BLOCKS), BLOCK), arguments);
+    }
+
+    /// Working memory for the launches of one call.
+    Scratch scratch(DType type, long size) {
+        return new Scratch(type, size);
+    }
+
+    /// Working memory with these numbers in it.
+    Scratch scratch(long[] values) {
+        var scratch = scratch(DType.I64, values.length);
+        driver.toDevice(scratch.storage().address(), MemorySegment.ofArray(values));
+        return scratch;
+    }
+
+    /// Given back when closed: what is launched later comes later.
+    final class Scratch implements AutoCloseable {
+        private final CudaStorage storage;
+
+        private Scratch(DType type, long size) {
+            storage = new CudaStorage(type, size, pool.take(Math.multiplyExact(size, type.bytes())), pool);
+        }
+
+        CudaStorage storage() {
+            return storage;
+        }
+
+        @Override
+        public void close() {
+            storage.release();
+        }
+    }
+}

@@ -1,0 +1,31 @@
+package otherwise.backend.cuda;
+
+import otherwise.backend.Storage;
+
+/// Launches of `spatial.cu`.
+final class Spatial {
+    private static final String FILE = "spatial";
+
+    private final Kernels kernels;
+
+    Spatial(Kernels kernels) {
+        this.kernels = kernels;
+    }
+
+    void rope(Storage y, Storage x, Storage cos, Storage sin, long batch, long length, long heads, long width, boolean inverse) {
+        long pairs = batch * length * heads * width / 2;
+        kernels.over(
+                pairs, FILE, "rope", new Arguments().with(y).with(x).with(cos).with(sin).with(inverse ? -1f : 1f).with(length).with(heads)
+                        .with(width / 2).with(pairs));
+    }
+
+    void upsample2x(Storage y, Storage x, long planes, long h, long w) {
+        long n = 4 * planes * h * w;
+        kernels.over(n, FILE, "upsample2x", new Arguments().with(y).with(x).with(h).with(w).with(n));
+    }
+
+    void upsample2xBackward(Storage dx, Storage dy, long planes, long h, long w) {
+        long n = planes * h * w;
+        kernels.over(n, FILE, "upsample2x_backward", new Arguments().with(dx).with(dy).with(w).with(n));
+    }
+}

@@ -1,0 +1,73 @@
+package otherwise.backend.cuda;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+
+/// What [JCudaDriverTest] runs in a process of its own, in which the libraries of CUDA are stand-ins: prints what it finds.
+final class JCudaDriverProbe {
+    private JCudaDriverProbe() {}
+
+    public static void main(String[] args) throws InterruptedException {
+        try (var driver = new JCudaDriver(0)) {
+            System.out.println("description: " + driver.description());
+            copies(driver);
+            System.out.println("too much: " + driver.allocate(1L << 40));
+            affine(driver);
+            System.out.println("missing: " + message(() -> driver.function("elementwise", DType.F32, "missing")));
+            System.out.println("broken: " + message(() -> new KernelCompiler("sm_90").compile("broken", "nothing", DType.BF16)));
+            var missing = new ArrayList<String>();
+            System.out.println("unknown: " + Nvrtc.find("sm_75", missing).isPresent() + missing);
+            System.out.println("code: " + driver.description());
+        }
+        System.out.println("device 7: " + message(() -> new JCudaDriver(7)));
+        var driver = new JCudaDriver(0); // cannot be closed after a fault
+        driver.launch(driver.function("elementwise", DType.F32, "axpy"), Grid.of(3, 64), new Arguments().with(5).with(2.5f));
+        System.out.println("fault: " + message(driver::synchronize));
+    }
+
+    private static void copies(JCudaDriver driver) throws InterruptedException {
+        // two pieces and a bit, from the heap and back into memory outside it, on another thread
+        var values = new float[(int) (2 * PinnedCopies.CHUNK / Float.BYTES) + 12_345];
+        for (int i = 0; i < values.length; i++) values[i] = i % 65_537;
+        long address = driver.allocate((long) values.length * Float.BYTES);
+        driver.toDevice(address, MemorySegment.ofArray(values));
+        var thread = new Thread(() -> {
+            try (var arena = Arena.ofConfined()) {
+                var back = arena.allocate(JAVA_FLOAT, values.length);
+                driver.toHost(back, address);
+                System.out.println("copies: " + Arrays.equals(values, back.toArray(JAVA_FLOAT)));
+            }
+        });
+        thread.start();
+        thread.join();
+        driver.free(address);
+    }
+
+    private static void affine(JCudaDriver driver) {
+        long x = driver.allocate(12);
+        long y = driver.allocate(12);
+        driver.toDevice(x, MemorySegment.ofArray(new float[] {1, 2, 3}));
+        var affine = driver.function("elementwise", DType.F32, "affine");
+        driver.launch(affine, Grid.of(1, 256).shared(100_000), new Arguments().with(y).with(x).with(2f).with(0.5f).with(3L));
+        var result = new float[3];
+        driver.toHost(MemorySegment.ofArray(result), y);
+        System.out.println("affine: " + Arrays.toString(result));
+        driver.free(x);
+        driver.free(y);
+    }
+
+    private static String message(Runnable call) {
+        try {
+            call.run();
+            return "nothing";
+        } catch (DeviceException e) {
+            return e.getMessage();
+        }
+    }
+}

@@ -1,0 +1,78 @@
+// A stand-in for libcuda.so.1 that has one device, whose memory is the process's own: what JCudaDriver asks of a driver, and no more.
+//
+// It computes one kernel, `affine`. `axpy` is a kernel with a fault, which like a real one comes up later. More than 1 GiB does not fit.
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+static const int OUT_OF_MEMORY = 2, INVALID_VALUE = 1, INVALID_IMAGE = 200, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700;
+static thread_local bool current = false;
+static int pending = 0;
+static int pinned = 0;
+static int streams = 0;
+static int modules = 0;
+static size_t allowed = 0;  // dynamic shared memory
+
+static int now() {
+    return !current ? 201 : pending;
+}
+
+extern "C" {
+int cuInit(unsigned) { return 0; }
+int cuDriverGetVersion(int* v) { *v = 12060; return 0; }
+int cuDeviceGetCount(int* n) { *n = 1; return 0; }
+int cuDeviceGet(int* device, int) { *device = 0; return 0; }
+int cuDeviceGetName(char* name, int n, int) { strncpy(name, "Stand-in", n); return 0; }
+int cuDeviceGetAttribute(int* v, int attribute, int) { *v = attribute == 75 ? 9 : attribute == 115 ? 1 : 0; return 0; }
+int cuDevicePrimaryCtxRetain(void** context, int) { *context = (void*) 16; return 0; }
+int cuDevicePrimaryCtxRelease_v2(int) { return pinned || streams || modules ? INVALID_VALUE : 0; }
+int cuCtxSetCurrent(void* context) { current = context != nullptr; return 0; }
+int cuStreamCreate(void** stream, unsigned) { streams++; *stream = (void*) 32; return now(); }
+int cuStreamDestroy_v2(void*) { streams--; return now(); }
+int cuStreamSynchronize(void*) { return now(); }
+int cuEventCreate(void** event, unsigned) { *event = (void*) 48; return now(); }
+int cuEventDestroy_v2(void*) { return now(); }
+int cuEventRecord(void*, void* stream) { return stream == (void*) 32 ? now() : INVALID_VALUE; }
+int cuEventSynchronize(void*) { return now(); }
+int cuMemGetInfo_v2(size_t* free, size_t* total) { *free = 1 << 29; *total = 1 << 30; return now(); }
+int cuMemAllocAsync(void** p, size_t n, void*) { return n > (size_t) 1 << 30 ? OUT_OF_MEMORY : (*p = malloc(n), now()); }
+int cuMemFreeAsync(void* p, void*) { free(p); return now(); }
+int cuMemAllocHost_v2(void** p, size_t n) { pinned++; *p = malloc(n); return now(); }
+int cuMemFreeHost(void* p) { pinned--; free(p); return now(); }
+int cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t n, void*) { memcpy(to, from, n); return now(); }
+int cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t n, void*) { memcpy(to, from, n); return now(); }
+int cuModuleLoadData(void** module, const char* image) {
+    if (memcmp(image, "\177ELF", 4)) return INVALID_IMAGE;  // fatbin is more than this driver can read
+    modules++;
+    *module = (void*) 64;
+    return now();
+}
+int cuModuleUnload(void*) { modules--; return now(); }
+int cuModuleGetFunction(void** function, void*, const char* name) {
+    *function = new std::string(name);
+    return !strcmp(name, "missing") ? NOT_FOUND : now();
+}
+int cuFuncSetAttribute(void*, int, int value) { allowed = value; return now(); }
+int cuLaunchKernel(void* function, unsigned x, unsigned, unsigned, unsigned threads, unsigned, unsigned, unsigned shared, void*, void** p, void**) {
+    auto& name = *(std::string*) function;
+    if (x * threads == 0 || shared > (allowed > 49152 ? allowed : 49152)) return INVALID_VALUE;
+    if (name == "axpy") {
+        pending = ILLEGAL_ADDRESS;
+        return 0;
+    }
+    if (name != "affine") return NOT_FOUND;
+    float* to = *(float**) p[0];
+    const float* from = *(const float**) p[1];
+    float scale = *(float*) p[2], offset = *(float*) p[3];
+    for (long long i = 0, n = *(long long*) p[4]; i < n; i++) to[i] = from[i] * scale + offset;
+    return now();
+}
+int cuGetErrorName(int error, const char** name) {
+    *name = error == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" : error == NOT_FOUND ? "CUDA_ERROR_NOT_FOUND" : nullptr;
+    return *name ? 0 : INVALID_VALUE;
+}
+int cuGetErrorString(int error, const char** text) {
+    *text = error == ILLEGAL_ADDRESS ? "an illegal memory access was encountered" : "named symbol not found";
+    return 0;
+}
+}
