@@ -49,6 +49,14 @@ class VerifyTest {
     }
 
     @Test
+    void aDeviceOfShortNumbersIsHeldToWhatTheyCanHold() throws IOException {
+        try (var backend = Backends.open("cuda-emulated:bf16", 0)) {
+            var verification = Verification.of(GOLDENS.resolve("clip_vision.safetensors"), backend);
+            assertTrue(verification.ok());
+        }
+    }
+
+    @Test
     void aChangedNumberIsFound() throws IOException {
         var file = altered("optimizers", "out/sgd/params", values -> values[3] += 0.01f);
         var printed = new StringWriter();
