@@ -47,6 +47,9 @@ record ConvSlab(
     /// How much slower it goes where a slab is larger than that.
     private static final double FAR = 1.1;
 
+    /// Floats of a slab that every thread may be expected to have room for.
+    private static final double MOST = 2_000_000;
+
     /// Multiply-adds in the time in which an element is copied into a slab.
     private static final double COPY = 25;
 
@@ -68,7 +71,7 @@ record ConvSlab(
                         outW, bt, bh);
                 double slabs = batch * c.slabs();
                 double computed = work * bt * c.room();
-                double near = c.size() > ROOM ? FAR : 1;
+                double near = c.size() <= ROOM ? 1 : FAR * Math.max(1, (double) c.size() / MOST);
                 double small = Math.max(1, WORK / computed);
                 double few = Math.max(1, SLABS / slabs);
                 double cost = slabs * (computed * near + COPY * c.size()) * Math.min(small, few);
