@@ -16,12 +16,10 @@ using std::signbit;
 
 #define __global__
 #define __device__
-#define __host__
 #define __forceinline__ inline
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
-#define __constant__ static const
 #define __shared__ static thread_local
 
 struct dim3 {
@@ -101,7 +99,6 @@ inline int sizes(void (*)(A...), unsigned char* to) {
 #define blockIdx (emulated::block)
 #define gridDim (emulated::grid_size)
 #define blockDim (emulated::block_size)
-#define warpSize 32
 
 #define DYNAMIC_SHARED(T, name) T* name = reinterpret_cast<T*>(emulated::dynamic_shared)
 
@@ -136,27 +133,6 @@ inline float __int_as_float(int x) {
     return emulated::unpacked<float>(emulated::packed(x));
 }
 
-inline float rsqrtf(float x) {
-    return 1.f / sqrtf(x);
-}
-
-inline float __expf(float x) {
-    return expf(x);
-}
-
-inline float fdividef(float a, float b) {
-    return a / b;
-}
-
-inline float __fdividef(float a, float b) {
-    return a / b;
-}
-
-template <class T>
-inline T __ldg(const T* x) {
-    return *x;
-}
-
 template <class T>
 inline T min(T a, T b) {
     return b < a ? b : a;
@@ -167,25 +143,6 @@ inline T max(T a, T b) {
     return a < b ? b : a;
 }
 
-inline float atomicAdd(float* to, float v) {
-    int* bits = reinterpret_cast<int*>(to);
-    int old = __atomic_load_n(bits, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(bits, &old, __float_as_int(__int_as_float(old) + v), false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-    return __int_as_float(old);
-}
-
-inline int atomicAdd(int* to, int v) {
-    return __atomic_fetch_add(to, v, __ATOMIC_RELAXED);
-}
-
 inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long v) {
     return __atomic_fetch_add(to, v, __ATOMIC_RELAXED);
-}
-
-inline int atomicMax(int* to, int v) {
-    int old = __atomic_load_n(to, __ATOMIC_RELAXED);
-    while (old < v && !__atomic_compare_exchange_n(to, &old, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-    }
-    return old;
 }

@@ -59,6 +59,12 @@ KERNEL sums(real* y, const real* x, int n) {
     __syncthreads();
     float sum = block_sum(other);
     unsigned votes = __ballot_sync(ALL_LANES, i < n);
+    int lane = i % 32;
+    bool right = __shfl_sync(ALL_LANES, lane, 7) == 7 && __shfl_up_sync(ALL_LANES, lane, 3) == (lane < 3 ? lane : lane - 3)
+        && __shfl_down_sync(ALL_LANES, lane, 3) == (lane > 28 ? lane : lane + 3) && __any_sync(ALL_LANES, lane == 31)
+        && !__any_sync(ALL_LANES, lane == 32) && !__all_sync(ALL_LANES, lane > 0) && __all_sync(ALL_LANES, lane >= 0);
+    __syncwarp();
+    put(y + 3 + i, right ? 1.f : 0.f);
     if (i == 0) {
         put(y, sum);
         put(y + 1, (float) votes);

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,6 +25,7 @@ import otherwise.explain.BttfOptions.Prior;
 import otherwise.explain.BttfOptions.Reset;
 import otherwise.explain.BttfOptions.Start;
 import otherwise.explain.BttfSchedule.Mode;
+import otherwise.support.Emulated;
 
 class BttfTest {
     // One device for nearly all: giving its memory back takes longer than these runs.
@@ -124,6 +126,7 @@ class BttfTest {
     /// The kernels of `kernels/`, emulated, go the same way; and what they take is given back.
     @Test
     void theEmulatedDeviceGoesTheSameWay() throws IOException {
+        assumeTrue(Emulated.present(), "no g++");
         var options = options(SHORT, true, Start.RANDOM, Prior.NONE, Reset.NEVER, Checkpointing.NESTED);
         Counterfactual expected;
         try (var _ = backend.scope()) {

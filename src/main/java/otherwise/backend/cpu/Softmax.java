@@ -18,23 +18,20 @@ final class Softmax {
 
     private Softmax() {}
 
-    /// What is done to one row, which starts at element `from`.
-    @FunctionalInterface
-    private interface Row {
-        void run(long from);
-    }
-
-    private static void rows(Parallel parallel, long rows, long c, Row row) {
-        parallel.range(rows, Math.max(1, Lanes.GRAIN / (4 * Math.max(1, c))), (from, to) -> {
-            for (long r = from; r < to; r++) row.run(r * c);
-        });
+    /// Rows of a piece. Every method below has a loop of its own over them: a loop that all share would be compiled for all, and worse.
+    private static long grain(long c) {
+        return Math.max(1, Lanes.GRAIN / Math.max(1, c));
     }
 
     static void softmax(Parallel parallel, MemorySegment y, MemorySegment x, long rows, long c) {
-        rows(parallel, rows, c, from -> {
-            double sum = exponentials(y, x, from, c, Reduce.max(x, from, c));
-            scale(y, from, c, (float) (1 / sum));
+        parallel.range(rows, grain(c), (from, to) -> {
+            for (long r = from; r < to; r++) softmax(y, x, r * c, c);
         });
+    }
+
+    private static void softmax(MemorySegment y, MemorySegment x, long from, long c) {
+        double sum = exponentials(y, x, from, c, Reduce.max(x, from, c));
+        scale(y, from, c, (float) (1 / sum));
     }
 
     /// y = exp(x − max); returns the sum of y.
@@ -67,14 +64,18 @@ final class Softmax {
     }
 
     static void softmaxBackward(Parallel parallel, MemorySegment dx, MemorySegment dy, MemorySegment y, long rows, long c) {
-        rows(parallel, rows, c, from -> {
-            float dot = (float) dot(dy, y, from, c);
-            long end = whole(c);
-            for (long i = 0; i < end; i += W) store(load(dy, from + i).sub(dot).mul(load(y, from + i)), dx, from + i);
-            if (end == c) return;
-            var mask = first(c - end);
-            store(load(dy, from + end, mask).sub(dot).mul(load(y, from + end, mask)), dx, from + end, mask);
+        parallel.range(rows, grain(c), (from, to) -> {
+            for (long r = from; r < to; r++) softmaxBackward(dx, dy, y, r * c, c);
         });
+    }
+
+    private static void softmaxBackward(MemorySegment dx, MemorySegment dy, MemorySegment y, long from, long c) {
+        float dot = (float) dot(dy, y, from, c);
+        long end = whole(c);
+        for (long i = 0; i < end; i += W) store(load(dy, from + i).sub(dot).mul(load(y, from + i)), dx, from + i);
+        if (end == c) return;
+        var mask = first(c - end);
+        store(load(dy, from + end, mask).sub(dot).mul(load(y, from + end, mask)), dx, from + end, mask);
     }
 
     /// Σ a·b over one row
@@ -93,27 +94,35 @@ final class Softmax {
     }
 
     static void logSoftmax(Parallel parallel, MemorySegment y, MemorySegment x, long rows, long c) {
-        rows(parallel, rows, c, from -> {
-            float max = Reduce.max(x, from, c);
-            float shift = (float) Math.log(exponentials(y, x, from, c, max));
-            // Two subtractions, for max + shift would round away the digits of shift where max is large.
-            long end = whole(c);
-            for (long i = 0; i < end; i += W) store(load(x, from + i).sub(max).sub(shift), y, from + i);
-            if (end == c) return;
-            var mask = first(c - end);
-            store(load(x, from + end, mask).sub(max).sub(shift), y, from + end, mask);
+        parallel.range(rows, grain(c), (from, to) -> {
+            for (long r = from; r < to; r++) logSoftmax(y, x, r * c, c);
         });
     }
 
+    private static void logSoftmax(MemorySegment y, MemorySegment x, long from, long c) {
+        float max = Reduce.max(x, from, c);
+        float shift = (float) Math.log(exponentials(y, x, from, c, max));
+        // Two subtractions, for max + shift would round away the digits of shift where max is large.
+        long end = whole(c);
+        for (long i = 0; i < end; i += W) store(load(x, from + i).sub(max).sub(shift), y, from + i);
+        if (end == c) return;
+        var mask = first(c - end);
+        store(load(x, from + end, mask).sub(max).sub(shift), y, from + end, mask);
+    }
+
     static void logSoftmaxBackward(Parallel parallel, MemorySegment dx, MemorySegment dy, MemorySegment y, long rows, long c) {
-        rows(parallel, rows, c, from -> {
-            var minusSum = all((float) -Reduce.sum(dy, from, c));
-            long end = whole(c);
-            for (long i = 0; i < end; i += W)
-                store(VectorMath.exp(load(y, from + i)).fma(minusSum, load(dy, from + i)), dx, from + i);
-            if (end == c) return;
-            var mask = first(c - end);
-            store(VectorMath.exp(load(y, from + end, mask)).fma(minusSum, load(dy, from + end, mask)), dx, from + end, mask);
+        parallel.range(rows, grain(c), (from, to) -> {
+            for (long r = from; r < to; r++) logSoftmaxBackward(dx, dy, y, r * c, c);
         });
+    }
+
+    private static void logSoftmaxBackward(MemorySegment dx, MemorySegment dy, MemorySegment y, long from, long c) {
+        var minusSum = all((float) -Reduce.sum(dy, from, c));
+        long end = whole(c);
+        for (long i = 0; i < end; i += W)
+            store(VectorMath.exp(load(y, from + i)).fma(minusSum, load(dy, from + i)), dx, from + i);
+        if (end == c) return;
+        var mask = first(c - end);
+        store(VectorMath.exp(load(y, from + end, mask)).fma(minusSum, load(dy, from + end, mask)), dx, from + end, mask);
     }
 }

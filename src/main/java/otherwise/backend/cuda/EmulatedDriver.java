@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import otherwise.backend.DType;
@@ -53,7 +54,7 @@ final class EmulatedDriver implements Driver {
     EmulatedDriver(int threads) {
         this.threads = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
         compiler = new EmulationCompiler();
-        var runtime = SymbolLookup.libraryLookup(compiler.runtime(), Arena.global());
+        var runtime = library(compiler.runtime());
         allocate = handle(runtime, "emulated_allocate", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG));
         release = handle(runtime, "emulated_release", FunctionDescriptor.ofVoid(JAVA_LONG));
         handOut = handle(runtime, "emulated_hand_out", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG, JAVA_LONG));
@@ -63,6 +64,14 @@ final class EmulatedDriver implements Driver {
                 JAVA_INT, POINTER, POINTER, POINTER, POINTER, JAVA_LONG, POINTER, POINTER, JAVA_LONG));
         var start = handle(runtime, "emulated_start", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
         if ((int) call(start, this.threads) != 0) throw new DeviceException(NAME + ": no address space for the memory of the device");
+    }
+
+    private static SymbolLookup library(Path file) {
+        try {
+            return SymbolLookup.libraryLookup(file, Arena.global());
+        } catch (IllegalArgumentException e) {
+            throw new DeviceException(file + ": cannot be loaded; remove it, and it is compiled again", e);
+        }
     }
 
     private static MethodHandle handle(SymbolLookup library, String name, FunctionDescriptor descriptor) {
@@ -145,7 +154,7 @@ final class EmulatedDriver implements Driver {
 
     private Function compiled(String file, DType real, String name) {
         var library = files.computeIfAbsent(new Key(file, real),
-                k -> SymbolLookup.libraryLookup(compiler.compile(k.file, k.real), Arena.global()));
+                k -> library(compiler.compile(k.file, k.real)));
         var sizesOf = handle(library, "sizes_" + name, FunctionDescriptor.of(JAVA_INT, POINTER));
         try (var scratch = Arena.ofConfined()) {
             var bytes = scratch.allocate(64);

@@ -2,7 +2,6 @@ package otherwise.backend.cuda;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -13,9 +12,9 @@ import otherwise.backend.DeviceException;
 
 /// Compiles kernel files with g++ into libraries, and keeps them by the hash of their text, the compiler and its options.
 final class EmulationCompiler {
+    private static final CompilerProgram COMPILER = new CompilerProgram("g++");
     private static final String RUNTIME = "emulation/emulation.cpp";
     private static final String HEADER = "emulation/emulation.h";
-    private static final String COMMON = "common.cuh";
 
     private static final List<String> OPTIONS = List.of("-std=c++17", "-O2", "-fPIC", "-shared", "-pthread");
 
@@ -27,8 +26,13 @@ final class EmulationCompiler {
     private final String version;
     private final Path cache = KernelFiles.cache();
 
+    /// @throws DeviceException without a g++
     EmulationCompiler() {
-        version = run(List.of("g++", "--version")).lines().findFirst().orElse("g++");
+        try {
+            version = COMPILER.run(List.of("--version")).lines().findFirst().orElse(COMPILER.name());
+        } catch (IOException e) {
+            throw new DeviceException(EmulatedDriver.NAME + " needs g++, which cannot be started: " + e.getMessage(), e);
+        }
     }
 
     /// What g++ says it is.
@@ -54,56 +58,27 @@ final class EmulationCompiler {
     }
 
     private Path library(String name, String text, List<String> options, String source) {
-        var common = KernelFiles.text(COMMON);
+        var common = KernelFiles.text(KernelFiles.COMMON);
         var header = KernelFiles.text(HEADER);
         // A kernel's library names the runtime that it was linked with.
         var linked = options.isEmpty() ? "" : runtime().toString();
         var target = cache.resolve(name + "-" + KernelFiles.hash(version, text, common, header, options.toString(), linked) + ".so");
         if (Files.exists(target)) return target;
-        try {
-            var work = Files.createTempDirectory(cache, "compile");
-            try {
-                Files.createDirectories(work.resolve("emulation"));
-                Files.writeString(work.resolve(HEADER), header);
-                Files.writeString(work.resolve("emulation.h"), header);
-                Files.writeString(work.resolve(COMMON), common);
-                Files.writeString(work.resolve(source), text);
-                var made = work.resolve("made.so");
-                var command = new ArrayList<>(List.of("g++"));
-                command.addAll(OPTIONS);
-                command.addAll(options);
-                command.addAll(List.of("-I", work.toString(), work.resolve(source).toString(), "-o", made.toString()));
-                if (!linked.isEmpty()) command.add(linked);
-                run(command);
-                Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
-                return target;
-            } finally {
-                delete(work);
-            }
+        try (var work = CompilerProgram.Workplace.open()) {
+            work.write(HEADER, header);
+            work.write("emulation.h", header);
+            work.write(KernelFiles.COMMON, common);
+            var file = work.write(source, text);
+            var made = work.path().resolve("made.so");
+            var arguments = new ArrayList<>(OPTIONS);
+            arguments.addAll(options);
+            arguments.addAll(List.of("-I", work.path().toString(), file.toString(), "-o", made.toString()));
+            if (!linked.isEmpty()) arguments.add(linked);
+            COMPILER.run(arguments);
+            Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
+            return target;
         } catch (IOException e) {
             throw new UncheckedIOException("while compiling " + source, e);
-        }
-    }
-
-    private static void delete(Path folder) throws IOException {
-        try (var all = Files.walk(folder)) {
-            for (var path : all.sorted(java.util.Comparator.reverseOrder()).toList()) Files.delete(path);
-        }
-    }
-
-    /// Runs a program to its end; returns what it prints.
-    private static String run(List<String> command) {
-        try {
-            var process = new ProcessBuilder(command).redirectErrorStream(true).start();
-            process.getOutputStream().close();
-            var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (process.waitFor() != 0) throw new DeviceException("g++ refuses:\n" + output.strip());
-            return output;
-        } catch (IOException e) {
-            throw new DeviceException(EmulatedDriver.NAME + " needs g++, which cannot be started: " + e.getMessage(), e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new DeviceException("interrupted while g++ ran", e);
         }
     }
 }

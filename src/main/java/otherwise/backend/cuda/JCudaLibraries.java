@@ -8,10 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import otherwise.backend.DeviceException;
@@ -106,8 +103,8 @@ final class JCudaLibraries {
         try (var in = JCudaLibraries.class.getResourceAsStream("/lib/" + file)) {
             if (in == null) throw new DeviceException("lib/" + file + " is missing from this build");
             var bytes = in.readAllBytes();
-            var folder = privately(KernelFiles.cache()).resolve("jcuda-" + VERSION + "-" + KernelFiles.hash(bytes));
-            var target = privately(folder).resolve(file);
+            var folder = KernelFiles.cache().resolve("jcuda-" + VERSION + "-" + KernelFiles.hash(bytes));
+            var target = KernelFiles.privately(folder).resolve(file);
             // Compared byte by byte, which is stronger than by a hash, on every start.
             if (!Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS) || !Arrays.equals(Files.readAllBytes(target), bytes)) {
                 var made = Files.createTempFile(folder, "unpacked", ".so");
@@ -118,20 +115,6 @@ final class JCudaLibraries {
         } catch (IOException e) {
             throw new UncheckedIOException("while unpacking " + file, e);
         }
-    }
-
-    /// The folder, made if it is missing, owned by this user and writable for nobody else.
-    ///
-    /// @throws DeviceException if it is somebody else's
-    static Path privately(Path folder) throws IOException {
-        if (!Files.isDirectory(folder))
-            Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        if (!Files.getAttribute(folder, "unix:uid").equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid")))
-            throw new DeviceException(folder + " belongs to somebody else; set XDG_CACHE_HOME to a folder of yours");
-        var permissions = EnumSet.copyOf(Files.getPosixFilePermissions(folder));
-        if (permissions.removeAll(List.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE)))
-            Files.setPosixFilePermissions(folder, permissions);
-        return folder;
     }
 
     /// The files of CUDA and JCuda that this process has loaded, as the kernel tells.

@@ -2,12 +2,9 @@ package otherwise.backend.cuda;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -17,8 +14,6 @@ import otherwise.backend.DeviceException;
 /// The machine code of kernel files for one architecture: compiled at first use, by NVRTC where it is, else by nvcc, and kept by the hash of
 /// the text, the compiler and its options.
 final class KernelCompiler {
-    static final String COMMON = "common.cuh";
-
     /// A compiler, of which nothing else is known.
     interface Compiler {
         /// Its name and version.
@@ -50,7 +45,7 @@ final class KernelCompiler {
     /// The code that came with this build, made by `tools/gpu/compile` of exactly this text: fatbin, for several architectures.
     static Optional<byte[]> built(String file, DType real) {
         var name = file + "-" + real + "-"
-                + KernelFiles.hash(KernelFiles.text(file + ".cu"), KernelFiles.text(COMMON), KernelFiles.cName(real));
+                + KernelFiles.hash(KernelFiles.text(file + ".cu"), KernelFiles.text(KernelFiles.COMMON), KernelFiles.cName(real));
         try (var in = KernelCompiler.class.getResourceAsStream("/kernels/built/" + name + ".fatbin")) {
             return in == null ? Optional.empty() : Optional.of(in.readAllBytes());
         } catch (IOException e) {
@@ -70,9 +65,9 @@ final class KernelCompiler {
             throw new DeviceException("kernels/" + file + ".cu has to be compiled for " + architecture + ", but " + without);
         // Names of lines are for compute-sanitizer and cost nothing.
         var options = List.of("-std=c++17", "-lineinfo", "-arch=" + architecture, "-DREAL=" + KernelFiles.cName(real));
-        var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.text(COMMON), options.toString());
+        var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.text(KernelFiles.COMMON), options.toString());
         try {
-            var cache = JCudaLibraries.privately(KernelFiles.cache());
+            var cache = KernelFiles.cache();
             var target = cache.resolve(file + "-" + real + "-" + architecture + "-" + hash + ".cubin");
             if (Files.exists(target)) return Files.readAllBytes(target);
             var code = compiler.compile(file + ".cu", text, options);
@@ -87,6 +82,7 @@ final class KernelCompiler {
 
     /// The toolkit's compiler, as a program.
     static final class Nvcc implements Compiler {
+        private static final CompilerProgram COMPILER = new CompilerProgram("nvcc");
         private static final Pattern RELEASE = Pattern.compile("release [\\d.]+, V([\\d.]+)");
         private final String version;
 
@@ -97,7 +93,7 @@ final class KernelCompiler {
         /// @param missing is told why there is none
         static Optional<Compiler> find(List<String> missing) {
             try {
-                var release = RELEASE.matcher(run(List.of("nvcc", "--version")));
+                var release = RELEASE.matcher(COMPILER.run(List.of("--version")));
                 return Optional.of(new Nvcc("nvcc " + (release.find() ? release.group(1) : "of unknown version")));
             } catch (IOException _) {
                 missing.add("nvcc is not on the PATH");
@@ -114,43 +110,17 @@ final class KernelCompiler {
 
         @Override
         public byte[] compile(String name, String text, List<String> options) {
-            try {
-                var work = Files.createTempDirectory(KernelFiles.cache(), "compile");
-                try {
-                    Files.writeString(work.resolve(COMMON), KernelFiles.text(COMMON));
-                    Files.writeString(work.resolve(name), text);
-                    var made = work.resolve("made.cubin");
-                    var command = new ArrayList<>(List.of("nvcc", "-cubin"));
-                    command.addAll(options);
-                    command.addAll(List.of("-o", made.toString(), work.resolve(name).toString()));
-                    run(command);
-                    return Files.readAllBytes(made);
-                } finally {
-                    delete(work);
-                }
+            try (var work = CompilerProgram.Workplace.open()) {
+                work.write(KernelFiles.COMMON, KernelFiles.text(KernelFiles.COMMON));
+                var file = work.write(name, text);
+                var made = work.path().resolve("made.cubin");
+                var arguments = new ArrayList<>(List.of("-cubin"));
+                arguments.addAll(options);
+                arguments.addAll(List.of("-o", made.toString(), file.toString()));
+                COMPILER.run(arguments);
+                return Files.readAllBytes(made);
             } catch (IOException e) {
                 throw new UncheckedIOException("while compiling " + name, e);
-            }
-        }
-
-        /// Runs nvcc to its end; returns what it prints.
-        private static String run(List<String> command) throws IOException {
-            var process = new ProcessBuilder(command).redirectErrorStream(true).start();
-            try {
-                process.getOutputStream().close();
-                var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-                if (process.waitFor() != 0) throw new DeviceException("nvcc refuses: " + output.strip());
-                return output;
-            } catch (InterruptedException e) {
-                process.destroy();
-                Thread.currentThread().interrupt();
-                throw new DeviceException("interrupted while nvcc ran", e);
-            }
-        }
-
-        private static void delete(Path folder) throws IOException {
-            try (var all = Files.walk(folder)) {
-                for (var path : all.sorted(Comparator.reverseOrder()).toList()) Files.delete(path);
             }
         }
     }

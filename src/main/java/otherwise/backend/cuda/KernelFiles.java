@@ -5,8 +5,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.EnumSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.regex.MatchResult;
@@ -19,6 +22,12 @@ final class KernelFiles {
     /// The kernel files, without `.cu`.
     static final List<String> ALL =
             List.of("convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "attention");
+
+    /// What all of them include.
+    static final String COMMON = "common.cuh";
+
+    /// This process, for Linux to tell whose it is.
+    private static final Path SELF = Path.of("/proc/self");
 
     private static final Pattern KERNEL = Pattern.compile("^KERNEL\\s+(\\w+)\\s*\\(", Pattern.MULTILINE);
 
@@ -71,9 +80,24 @@ final class KernelFiles {
         var folder =
                 (base == null || base.isBlank() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(base)).resolve("otherwise");
         try {
-            return Files.createDirectories(folder);
+            return privately(folder);
         } catch (IOException e) {
             throw new DeviceException(folder + ": cannot be made, and compiled kernels have no other place; set XDG_CACHE_HOME", e);
         }
+    }
+
+    /// The folder, made if it is missing, owned by this user and writable for nobody else.
+    ///
+    /// @throws DeviceException if it is somebody else's
+    static Path privately(Path folder) throws IOException {
+        if (!Files.isDirectory(folder))
+            Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        if (!Files.exists(SELF)) return folder; // no Linux: no GPU either
+        if (!Files.getAttribute(folder, "unix:uid").equals(Files.getAttribute(SELF, "unix:uid")))
+            throw new DeviceException(folder + " belongs to somebody else; set XDG_CACHE_HOME to a folder of yours");
+        var permissions = EnumSet.copyOf(Files.getPosixFilePermissions(folder));
+        if (permissions.removeAll(List.of(PosixFilePermission.GROUP_WRITE, PosixFilePermission.OTHERS_WRITE)))
+            Files.setPosixFilePermissions(folder, permissions);
+        return folder;
     }
 }

@@ -56,8 +56,8 @@ final class Nvrtc implements KernelCompiler.Compiler {
     @Override
     public byte[] compile(String name, String text, List<String> options) {
         var program = new nvrtcProgram();
-        check(nvrtcCreateProgram(program, text, name, 1, new String[] {KernelFiles.text(KernelCompiler.COMMON)},
-                new String[] {KernelCompiler.COMMON}), "nvrtcCreateProgram");
+        check(nvrtcCreateProgram(program, text, name, 1, new String[] {KernelFiles.text(KernelFiles.COMMON)},
+                new String[] {KernelFiles.COMMON}), "nvrtcCreateProgram");
         try {
             int status = nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
             if (status == nvrtcResult.NVRTC_ERROR_COMPILATION || status == nvrtcResult.NVRTC_ERROR_INVALID_OPTION) {

@@ -8,17 +8,20 @@ import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.DType;
 import otherwise.backend.Storage;
 import otherwise.support.Close;
+import otherwise.support.Emulated;
 import otherwise.support.Reference;
 
 /// The attention kernels, emulated, against the plain-loop reference: whole and broken tiles of queries, keys and width, with keys left out.
+@EnabledIf("otherwise.support.Emulated#present")
 class CudaAttentionTest {
     private static final double LIMIT = 1e-5;
-    private static final CudaBackend EMULATED = CudaBackend.emulated(0, DType.F32);
+    private static final CudaBackend EMULATED = Emulated.device(DType.F32).orElseThrow();
     private static final List<String> NAMES = List.of("y", "logsumexp", "dq", "dk", "dv");
 
     private static final List<AttentionSpec> CASES = List.of(

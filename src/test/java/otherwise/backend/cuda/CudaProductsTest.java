@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
@@ -21,12 +22,14 @@ import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
 import otherwise.backend.cuda.Matmul.Tiling;
 import otherwise.support.Close;
+import otherwise.support.Emulated;
 import otherwise.support.Reference;
 
 /// Matrix products and convolutions of the kernels, on the processor, against plain loops in double; twice, for the same bits.
+@EnabledIf("otherwise.support.Emulated#present")
 class CudaProductsTest {
     private static final double LIMIT = 1e-5;
-    private static final Backend EMULATED = CudaBackend.emulated(0, DType.F32);
+    private static final Backend EMULATED = Emulated.device(DType.F32).orElseThrow();
 
     /// The kernels once more, for those that no call of a backend reaches.
     private static final Driver DRIVER = new EmulatedDriver(0);

@@ -51,7 +51,7 @@ class JCudaDriverTest {
     void aFolderThatOthersMayWriteToIsClosed(@TempDir Path folder) throws IOException {
         assumeLinux();
         Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwxrwxrwx"));
-        JCudaLibraries.privately(folder);
+        KernelFiles.privately(folder);
         assertEquals("rwxr-xr-x", PosixFilePermissions.toString(Files.getPosixFilePermissions(folder)));
     }
 
