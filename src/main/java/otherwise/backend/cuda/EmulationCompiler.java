@@ -57,13 +57,27 @@ final class EmulationCompiler {
         return library(file + "-" + real, all.toString(), options, file + ".cpp");
     }
 
+    /// Whether it is as it was made: a library that lacks its end would take the whole virtual machine down.
+    private static boolean sound(Path library) {
+        try {
+            return Files.exists(library) && Files.exists(seal(library))
+                    && Files.readString(seal(library)).equals(KernelFiles.hash(Files.readAllBytes(library)));
+        } catch (IOException e) {
+            throw new UncheckedIOException(library.toString(), e);
+        }
+    }
+
+    private static Path seal(Path library) {
+        return library.resolveSibling(library.getFileName() + ".sha256");
+    }
+
     private Path library(String name, String text, List<String> options, String source) {
         var common = KernelFiles.text(KernelFiles.COMMON);
         var header = KernelFiles.text(HEADER);
         // A kernel's library names the runtime that it was linked with.
         var linked = options.isEmpty() ? "" : runtime().toString();
         var target = cache.resolve(name + "-" + KernelFiles.hash(version, text, common, header, options.toString(), linked) + ".so");
-        if (Files.exists(target)) return target;
+        if (sound(target)) return target;
         try (var work = CompilerProgram.Workplace.open()) {
             work.write(HEADER, header);
             work.write("emulation.h", header);
@@ -75,6 +89,7 @@ final class EmulationCompiler {
             arguments.addAll(List.of("-I", work.path().toString(), file.toString(), "-o", made.toString()));
             if (!linked.isEmpty()) arguments.add(linked);
             COMPILER.run(arguments);
+            Files.writeString(seal(target), KernelFiles.hash(Files.readAllBytes(made)));
             Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
             return target;
         } catch (IOException e) {

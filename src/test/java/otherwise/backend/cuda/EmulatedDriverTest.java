@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
@@ -140,6 +142,18 @@ class EmulatedDriverTest {
                 IllegalStateException.class,
                 () -> kernels.launch("faults", "some_leave_before_the_barrier", Grid.of(1, 1), new Arguments().with(y).with(1L)));
         assertEquals("kernel some_leave_before_the_barrier: parameter 1 has 4 bytes, not 8", wrong.getMessage());
+    }
+
+    /// A library whose end is missing is compiled again.
+    @Test
+    void brokenLibrariesAreNotLoaded() throws IOException {
+        var compiler = new EmulationCompiler();
+        var library = compiler.compile("faults", DType.BF16);
+        var whole = Files.readAllBytes(library);
+        Files.delete(library); // it may be loaded: a new file leaves it alone
+        Files.write(library, Arrays.copyOf(whole, 3000));
+        assertEquals(library, compiler.compile("faults", DType.BF16));
+        assertEquals(whole.length, Files.size(library));
     }
 
     /// Giving memory back to the system leaves its neighbours alone.
