@@ -110,7 +110,14 @@ void change(Context* from, Context* to) {
 }
 #endif
 
-enum class State { READY, AT_BARRIER, IN_WARP, ENDED };
+enum class State { READY, AT_BARRIER, IN_WARP, IN_TEAM, ENDED };
+
+// A copy to shared memory that is under way.
+struct Copy {
+    void* to;
+    uint64_t bytes[2];
+    int group;
+};
 
 struct Fiber {
     Place place;
@@ -120,6 +127,10 @@ struct Fiber {
     unsigned mask;
     uint64_t gives;
     uint64_t got[32];
+    void* given;    // in a team: what this thread gave
+    unsigned team;  // and of how many threads the team is
+    std::vector<Copy> copies;
+    int group;      // of copies, that is open
 };
 
 // ---- a launch -------------------------------------------------------------------------------------------------------------------
@@ -245,7 +256,9 @@ void Processor::diverged(unsigned threads) {
         for (unsigned j = 0; j < threads; j++) {
             const Fiber& o = fibers[j];
             if (o.state == f.state && o.line == f.line) continue;
-            const char* at = f.state == State::AT_BARRIER ? "__syncthreads" : "a shuffle, vote or __syncwarp";
+            const char* at = f.state == State::AT_BARRIER ? "__syncthreads"
+                : f.state == State::IN_TEAM               ? "an instruction of all lanes"
+                                                          : "a shuffle, vote or __syncwarp";
             if (o.state == State::ENDED) {
                 fail(f, "divergence: waits at %s (line %d), but thread (%u, %u, %u) has ended", at, f.line, o.place.thread.x,
                      o.place.thread.y, o.place.thread.z);
@@ -274,6 +287,8 @@ void Processor::block_of(uint64_t number) {
         f.place.thread = dim3{i % l.size.x, i / l.size.x % l.size.y, i / l.size.x / l.size.y};
         f.place.lane = (int) (i % 32);
         f.state = State::READY;
+        f.copies.clear();
+        f.group = 0;
         enter(&f.context, stacks + i * STACK, body);
     }
     // Forwards and backwards in turns: code that relies on an order of threads is found out.
@@ -444,6 +459,69 @@ const uint64_t* exchange(unsigned mask, uint64_t mine, int line) {
     f.gives = mine;
     wait(State::IN_WARP, line);
     return f.got;
+}
+
+void together(int team, void (*all)(void** given), void* mine, int line) {
+    Processor& p = *processor;
+    Fiber& f = *p.running;
+    unsigned size = (unsigned) team, threads = block_size.x * block_size.y * block_size.z;
+    unsigned first = (unsigned) (&f - p.fibers.data()) / size * size;
+    if (first + size > threads) refuse("an instruction of all lanes, of which not all exist");
+    f.given = mine;
+    f.team = size;
+    f.line = line;
+    void* given[128];
+    for (unsigned i = 0; i < size; i++) {
+        const Fiber& o = p.fibers[first + i];
+        if (&o != &f && !(o.state == State::IN_TEAM && o.team == size && o.line == line)) {
+            wait(State::IN_TEAM, line);
+            return;
+        }
+        given[i] = o.given;
+    }
+    all(given);
+    for (unsigned i = 0; i < size; i++) p.fibers[first + i].state = State::READY;
+}
+
+void refuse(const char* what) {
+    Processor& p = *processor;
+    p.fail(*p.running, "%s", what);
+    p.leave();
+}
+
+namespace {
+
+void perform(const Copy& copy) {
+    auto to = reinterpret_cast<uintptr_t>(copy.to);
+    store<8>(to);
+    store<8>(to + 8);
+    std::memcpy(copy.to, copy.bytes, sizeof copy.bytes);
+}
+
+}  // namespace
+
+void copy_later(void* to, const uint64_t (&bytes)[2]) {
+    Fiber& f = *processor->running;
+    Copy copy = {to, {bytes[0], bytes[1]}, f.group};
+    perform(copy);
+    if (f.place.lane % 2 == 0) return;
+    uintptr_t at = reinterpret_cast<uintptr_t>(to) - reinterpret_cast<uintptr_t>(arena);
+    if (at < ARENA) std::memset(shadow + at, NEVER_WRITTEN, sizeof copy.bytes);
+    f.copies.push_back(copy);
+}
+
+void copies_end() {
+    processor->running->group++;
+}
+
+void copies_wait(int pending) {
+    Fiber& f = *processor->running;
+    size_t left = 0;
+    for (const Copy& copy : f.copies) {
+        if (copy.group < f.group - pending) perform(copy);
+        else f.copies[left++] = copy;
+    }
+    f.copies.resize(left);
 }
 
 }  // namespace emulated

@@ -26,6 +26,18 @@ struct dim3 {
     unsigned x, y, z;
 };
 
+struct alignas(8) uint2 {
+    unsigned x, y;
+};
+
+struct alignas(16) uint4 {
+    unsigned x, y, z, w;
+};
+
+struct alignas(16) float4 {
+    float x, y, z, w;
+};
+
 namespace emulated {
 
 // Where a thread is. One a fiber.
@@ -68,6 +80,19 @@ inline T shuffled(unsigned mask, T v, int from, int line) {
     const uint64_t* all = exchange(mask, packed(v), line);
     return from >= 0 && from < 32 && (mask >> from & 1u) ? unpacked<T>(all[from]) : v;
 }
+
+// Calls `all` once every thread of this one's team (a warp, or a warp group) has come here, with what each of them gave, in the order of
+// threads; all go on when it has returned. What they give lies on their stacks.
+void together(int team, void (*all)(void** given), void* mine, int line);
+
+// Ends the launch: this thread did what no device can do.
+[[noreturn]] void refuse(const char* what);
+
+// A copy of 16 bytes that takes its time: half of the threads copy at once, the others when they wait for it. Until then nobody may
+// read what it overwrites.
+void copy_later(void* to, const uint64_t (&bytes)[2]);
+void copies_end();
+void copies_wait(int pending);
 
 // Calls a kernel with arguments of its own types.
 template <class... A, size_t... I>
@@ -146,3 +171,92 @@ inline T max(T a, T b) {
 inline unsigned long long atomicAdd(unsigned long long* to, unsigned long long v) {
     return __atomic_fetch_add(to, v, __ATOMIC_RELAXED);
 }
+
+// ---- tensor cores, as kernels/tensor_cores.cuh describes them ---------------------------------------------------------------------
+
+namespace emulated {
+
+inline unsigned tf32(float x) {
+    unsigned bits = unpacked<unsigned>(packed(x));
+    return ((bits & 0x7f800000u) == 0x7f800000u ? bits : bits + 0x1000u) & 0xffffe000u;
+}
+
+inline float half_of(unsigned pair, int which) {
+    return unpacked<float>(which == 0 ? pair << 16 : pair & 0xffff0000u);
+}
+
+// One lane's share of a product.
+struct Fragments {
+    float* d;
+    const unsigned* a;
+    const unsigned* b;
+};
+
+// d [16, 8] += a [16, terms] · b [terms, 8], given as functions of their indices
+template <class A, class B>
+inline void multiply(void** lanes, int terms, A a, B b) {
+    for (int row = 0; row < 16; row++) {
+        for (int column = 0; column < 8; column++) {
+            float& d = static_cast<Fragments*>(lanes[row % 8 * 4 + column / 2])->d[row / 8 * 2 + column % 2];
+            float sum = d;
+            for (int k = 0; k < terms; k++) sum += a(row, k) * b(k, column);
+            d = sum;
+        }
+    }
+}
+
+inline void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line) {
+    Fragments mine = {d, a, b};
+    together(32, [](void** lanes) {
+        auto of = [lanes](int lane) { return static_cast<const Fragments*>(lanes[lane]); };
+        multiply(lanes, 16,
+            [of](int row, int k) { return half_of(of(row % 8 * 4 + k % 8 / 2)->a[k / 8 * 2 + row / 8], k % 2); },
+            [of](int k, int column) { return half_of(of(column * 4 + k % 8 / 2)->b[k / 8], k % 2); });
+    }, &mine, line);
+}
+
+inline void mma_tf32(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2], int line) {
+    Fragments mine = {d, a, b};
+    together(32, [](void** lanes) {
+        auto of = [lanes](int lane) { return static_cast<const Fragments*>(lanes[lane]); };
+        auto seen = [](unsigned bits) { return unpacked<float>(bits & 0xffffe000u); };
+        multiply(lanes, 8,
+            [of, seen](int row, int k) { return seen(of(row % 8 * 4 + k % 4)->a[k / 4 * 2 + row / 8]); },
+            [of, seen](int k, int column) { return seen(of(column * 4 + k % 4)->b[k / 4]); });
+    }, &mine, line);
+}
+
+// The row that a lane names, and what it gets.
+struct MatrixRow {
+    unsigned short row[8];
+    unsigned* got;
+    bool transposed;
+};
+
+inline void load_matrices(unsigned (&r)[4], const void* row, bool transposed, int line) {
+    if ((uintptr_t) row % 16 != 0) refuse("loads a matrix row that is not aligned to 16 bytes");
+    MatrixRow mine;
+    for (int i = 0; i < 8; i++) mine.row[i] = static_cast<const unsigned short*>(row)[i];
+    mine.got = r;
+    mine.transposed = transposed;
+    together(32, [](void** lanes) {
+        auto of = [lanes](int lane) { return static_cast<MatrixRow*>(lanes[lane]); };
+        for (int lane = 0; lane < 32; lane++) {
+            int g = lane / 4, t = lane % 4;
+            for (int i = 0; i < 4; i++) {
+                unsigned low = of(lane)->transposed ? of(8 * i + 2 * t)->row[g] : of(8 * i + g)->row[2 * t];
+                unsigned high = of(lane)->transposed ? of(8 * i + 2 * t + 1)->row[g] : of(8 * i + g)->row[2 * t + 1];
+                of(lane)->got[i] = low | high << 16;
+            }
+        }
+    }, &mine, line);
+}
+
+inline void copy_async(void* to, const void* from, bool exist) {
+    if ((uintptr_t) to % 16 != 0 || (uintptr_t) from % 16 != 0) refuse("copies 16 bytes that are not aligned to 16 bytes");
+    uint64_t bytes[2] = {};
+    for (int i = 0; i < 2 && exist; i++) bytes[i] = static_cast<const uint64_t*>(from)[i];
+    copy_later(to, bytes);
+}
+
+}  // namespace emulated

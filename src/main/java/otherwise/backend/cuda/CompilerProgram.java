@@ -47,6 +47,11 @@ record CompilerProgram(String name) {
             return Files.writeString(file, text);
         }
 
+        /// Writes what kernel files include.
+        void writeHeaders() throws IOException {
+            for (var name : KernelFiles.HEADERS) write(name, KernelFiles.text(name));
+        }
+
         @Override
         public void close() throws IOException {
             try (var all = Files.walk(path)) {

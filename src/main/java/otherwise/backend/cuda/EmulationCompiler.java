@@ -72,16 +72,16 @@ final class EmulationCompiler {
     }
 
     private Path library(String name, String text, List<String> options, String source) {
-        var common = KernelFiles.text(KernelFiles.COMMON);
         var header = KernelFiles.text(HEADER);
         // A kernel's library names the runtime that it was linked with.
         var linked = options.isEmpty() ? "" : runtime().toString();
-        var target = cache.resolve(name + "-" + KernelFiles.hash(version, text, common, header, options.toString(), linked) + ".so");
+        var target = cache
+                .resolve(name + "-" + KernelFiles.hash(version, text, KernelFiles.headers(), header, options.toString(), linked) + ".so");
         if (sound(target)) return target;
         try (var work = CompilerProgram.Workplace.open()) {
             work.write(HEADER, header);
             work.write("emulation.h", header);
-            work.write(KernelFiles.COMMON, common);
+            work.writeHeaders();
             var file = work.write(source, text);
             var made = work.path().resolve("made.so");
             var arguments = new ArrayList<>(OPTIONS);

@@ -45,7 +45,7 @@ final class KernelCompiler {
     /// The code that came with this build, made by `tools/gpu/compile` of exactly this text: fatbin, for several architectures.
     static Optional<byte[]> built(String file, DType real) {
         var name = file + "-" + real + "-"
-                + KernelFiles.hash(KernelFiles.text(file + ".cu"), KernelFiles.text(KernelFiles.COMMON), KernelFiles.cName(real));
+                + KernelFiles.hash(KernelFiles.text(file + ".cu"), KernelFiles.headers(), KernelFiles.cName(real));
         try (var in = KernelCompiler.class.getResourceAsStream("/kernels/built/" + name + ".fatbin")) {
             return in == null ? Optional.empty() : Optional.of(in.readAllBytes());
         } catch (IOException e) {
@@ -65,7 +65,7 @@ final class KernelCompiler {
             throw new DeviceException("kernels/" + file + ".cu has to be compiled for " + architecture + ", but " + without);
         // Names of lines are for compute-sanitizer and cost nothing.
         var options = List.of("-std=c++17", "-lineinfo", "-arch=" + architecture, "-DREAL=" + KernelFiles.cName(real));
-        var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.text(KernelFiles.COMMON), options.toString());
+        var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.headers(), options.toString());
         try {
             var cache = KernelFiles.cache();
             var target = cache.resolve(file + "-" + real + "-" + architecture + "-" + hash + ".cubin");
@@ -111,7 +111,7 @@ final class KernelCompiler {
         @Override
         public byte[] compile(String name, String text, List<String> options) {
             try (var work = CompilerProgram.Workplace.open()) {
-                work.write(KernelFiles.COMMON, KernelFiles.text(KernelFiles.COMMON));
+                work.writeHeaders();
                 var file = work.write(name, text);
                 var made = work.path().resolve("made.cubin");
                 var arguments = new ArrayList<>(List.of("-cubin"));

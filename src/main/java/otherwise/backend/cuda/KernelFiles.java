@@ -14,6 +14,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
@@ -23,8 +24,8 @@ final class KernelFiles {
     static final List<String> ALL =
             List.of("convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "attention");
 
-    /// What all of them include.
-    static final String COMMON = "common.cuh";
+    /// What they include, `common.cuh` all of them.
+    static final List<String> HEADERS = List.of("common.cuh", "tensor_cores.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");
@@ -41,6 +42,11 @@ final class KernelFiles {
         } catch (IOException e) {
             throw new UncheckedIOException("kernels/" + name, e);
         }
+    }
+
+    /// The texts of all headers, one after the other.
+    static String headers() {
+        return HEADERS.stream().map(KernelFiles::text).collect(Collectors.joining());
     }
 
     /// The names of the kernels in the text of a file.

@@ -18,7 +18,7 @@ import jcuda.nvrtc.nvrtcProgram;
 import jcuda.nvrtc.nvrtcResult;
 import otherwise.backend.DeviceException;
 
-/// CUDA's compiler as a library. It needs no compiler for the host, and knows no header but the one it is given.
+/// CUDA's compiler as a library. It needs no compiler for the host, and knows no headers but those that it is given.
 final class Nvrtc implements KernelCompiler.Compiler {
     private final String version;
 
@@ -56,8 +56,9 @@ final class Nvrtc implements KernelCompiler.Compiler {
     @Override
     public byte[] compile(String name, String text, List<String> options) {
         var program = new nvrtcProgram();
-        check(nvrtcCreateProgram(program, text, name, 1, new String[] {KernelFiles.text(KernelFiles.COMMON)},
-                new String[] {KernelFiles.COMMON}), "nvrtcCreateProgram");
+        var names = KernelFiles.HEADERS.toArray(String[]::new);
+        var texts = Arrays.stream(names).map(KernelFiles::text).toArray(String[]::new);
+        check(nvrtcCreateProgram(program, text, name, names.length, texts, names), "nvrtcCreateProgram");
         try {
             int status = nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
             if (status == nvrtcResult.NVRTC_ERROR_COMPILATION || status == nvrtcResult.NVRTC_ERROR_INVALID_OPTION) {

@@ -12,7 +12,7 @@ int nvrtcGetNumSupportedArchs(int* n) { *n = 2; return 0; }
 int nvrtcGetSupportedArchs(int* known) { known[0] = 80; known[1] = 90; return 0; }
 int nvrtcCreateProgram(Program** program, const char* text, const char* name, int n, const char* const* headers, const char* const* names) {
     *program = new Program{text, ""};
-    bool right = n == 1 && !strcmp(names[0], "common.cuh") && strstr(headers[0], "typedef REAL real;") && !strcmp(name + strlen(name) - 3, ".cu");
+    bool right = n >= 1 && !strcmp(names[0], "common.cuh") && strstr(headers[0], "typedef REAL real;") && !strcmp(name + strlen(name) - 3, ".cu");
     return right ? 0 : 3;
 }
 int nvrtcDestroyProgram(Program** program) { delete *program; *program = nullptr; return 0; }
