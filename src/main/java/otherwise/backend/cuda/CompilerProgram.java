@@ -4,6 +4,9 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -36,8 +39,21 @@ record CompilerProgram(String name) {
 
     /// A folder in which one file is compiled, gone when closed.
     record Workplace(Path path) implements AutoCloseable {
+        private static final String PREFIX = "compile";
+
+        /// No compilation takes as long: what is older was left by a process that was killed.
+        private static final Duration ABANDONED = Duration.ofHours(6);
+
         static Workplace open() throws IOException {
-            return new Workplace(Files.createTempDirectory(KernelFiles.cache(), "compile"));
+            return open(KernelFiles.cache());
+        }
+
+        static Workplace open(Path folder) throws IOException {
+            var abandoned = FileTime.from(Instant.now().minus(ABANDONED));
+            try (var left = Files.newDirectoryStream(folder, PREFIX + "*")) {
+                for (var file : left) if (Files.getLastModifiedTime(file).compareTo(abandoned) < 0) remove(file);
+            }
+            return new Workplace(Files.createTempDirectory(folder, PREFIX));
         }
 
         /// Writes a source, in a folder below if its name has one.
@@ -54,8 +70,12 @@ record CompilerProgram(String name) {
 
         @Override
         public void close() throws IOException {
-            try (var all = Files.walk(path)) {
-                for (var file : all.sorted(Comparator.reverseOrder()).toList()) Files.delete(file);
+            remove(path);
+        }
+
+        private static void remove(Path folder) throws IOException {
+            try (var all = Files.walk(folder)) {
+                for (var file : all.sorted(Comparator.reverseOrder()).toList()) Files.deleteIfExists(file);
             }
         }
     }

@@ -2,7 +2,6 @@ package otherwise.cli.bench;
 
 import java.nio.file.Path;
 import java.util.List;
-import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
@@ -23,7 +22,6 @@ public final class Jmh implements Harness {
                 .warmupIterations(WARM_RUNS)
                 .warmupTime(TimeValue.milliseconds(Math.max(1, Math.round(1000 * warmSeconds / WARM_RUNS))))
                 .measurementIterations(rounds)
-                .resultFormat(ResultFormatType.TEXT)
                 .shouldFailOnError(true)
                 .build();
         try {

@@ -2,18 +2,23 @@ package otherwise.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
@@ -154,6 +159,23 @@ class EmulatedDriverTest {
         Files.write(library, Arrays.copyOf(whole, 3000));
         assertEquals(library, compiler.compile("faults", DType.BF16));
         assertEquals(whole.length, Files.size(library));
+    }
+
+    /// What a killed compilation left in the cache goes when another begins; one that may still run stays.
+    @Test
+    void abandonedWorkplacesGo(@TempDir Path cache) throws IOException {
+        var abandoned = Files.createDirectories(cache.resolve("compile123/emulation")).getParent();
+        Files.writeString(abandoned.resolve("emulation/emulation.h"), "");
+        Files.setLastModifiedTime(abandoned, FileTime.from(Instant.now().minusSeconds(7 * 3600)));
+        try (var running = CompilerProgram.Workplace.open(cache);
+                var second = CompilerProgram.Workplace.open(cache)) {
+            assertFalse(Files.exists(abandoned));
+            assertTrue(Files.exists(running.path()));
+            assertTrue(Files.exists(second.path()));
+        }
+        try (var left = Files.list(cache)) {
+            assertEquals(0, left.count());
+        }
     }
 
     /// Giving memory back to the system leaves its neighbours alone.
