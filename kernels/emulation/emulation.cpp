@@ -11,7 +11,9 @@
 #include <condition_variable>
 #include <cstdarg>
 #include <cstdio>
+#include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -31,10 +33,13 @@ const size_t ALIGNMENT = 256;
 const size_t PAGE = 64 * 1024;  // no processor has larger ones by default
 const size_t STACK = 64 * 1024;
 const unsigned MOST_THREADS = 1024;
+const unsigned GROUP = 128;  // threads of a warp group
 const size_t MOST_SHARED = 227 * 1024;
 
-// What a byte of the arena may be used for.
-enum : unsigned char { FORBIDDEN = 0, NEVER_WRITTEN = 1, WRITTEN = 2 };
+// What a byte of the arena may be used for. Loads and stores look at the lowest two bits, so that neither touches a barrier. Bulk copies and
+// warp groups want to see the bit VISIBLE as well, which a fence adds, one place above what it finds.
+enum : unsigned char { FORBIDDEN = 0, NEVER_WRITTEN = 1, WRITTEN = 2, BARRIER = 8 };
+const unsigned char VISIBLE_WRITTEN = WRITTEN | WRITTEN << 1, VISIBLE_BARRIER = BARRIER | BARRIER << 1;
 
 unsigned char* arena;
 unsigned char* shadow;
@@ -110,7 +115,7 @@ void change(Context* from, Context* to) {
 }
 #endif
 
-enum class State { READY, AT_BARRIER, IN_WARP, IN_TEAM, ENDED };
+enum class State { READY, AT_BARRIER, IN_WARP, IN_TEAM, UNTIL, ENDED };
 
 // A copy to shared memory that is under way.
 struct Copy {
@@ -129,6 +134,8 @@ struct Fiber {
     uint64_t got[32];
     void* given;    // in a team: what this thread gave
     unsigned team;  // and of how many threads the team is
+    bool (*done)(const void*);  // waits until this is so
+    const void* of;
     std::vector<Copy> copies;
     int group;      // of copies, that is open
 };
@@ -149,6 +156,17 @@ struct Launch {
     char message[512] = "";
 };
 
+// The products of a warp group that are under way, in groups.
+struct Products {
+    struct One {
+        std::unique_ptr<Work> work;
+        int group;
+    };
+    std::vector<One> all;
+    int group = 0;        // that is open
+    bool fenced = false;  // since they were last waited for
+};
+
 // What a processor needs to run blocks.
 struct Processor {
     Context scheduler;
@@ -157,8 +175,13 @@ struct Processor {
     unsigned char* shared;
     Fiber* running = nullptr;
     Launch* launch = nullptr;
+    std::deque<std::unique_ptr<Work>> late;  // what the device does by itself, when no thread can go on
+    uint32_t dice;
+    Products products[MOST_THREADS / GROUP];
 
     Processor();
+    bool some_late_work();
+    bool anything_under_way() const;
     void run(Launch& l);
     void block_of(uint64_t number);
     void resume(Fiber& f);
@@ -251,6 +274,12 @@ void Processor::diverged(unsigned threads) {
     const Fiber* waits = nullptr;
     for (unsigned i = 0; i < threads; i++) {
         const Fiber& f = fibers[i];
+        if (f.state != State::UNTIL) continue;
+        fail(f, "deadlock: waits at a barrier in shared memory (line %d), and nobody is left who would complete its phase", f.line);
+        return;
+    }
+    for (unsigned i = 0; i < threads; i++) {
+        const Fiber& f = fibers[i];
         if (f.state == State::ENDED) continue;
         if (waits == nullptr) waits = &f;
         for (unsigned j = 0; j < threads; j++) {
@@ -272,6 +301,23 @@ void Processor::diverged(unsigned threads) {
     fail(*waits, "divergence: waits at line %d for lanes that do not exist", waits->line);
 }
 
+// Does one thing that it has put off, the first or the last of them.
+bool Processor::some_late_work() {
+    if (late.empty()) return false;
+    bool first = dice >> 30 & 1u;
+    auto work = std::move(first ? late.front() : late.back());
+    if (first) late.pop_front();
+    else late.pop_back();
+    work->perform();
+    return true;
+}
+
+bool Processor::anything_under_way() const {
+    bool any = !late.empty();
+    for (const Products& p : products) any |= !p.all.empty();
+    return any;
+}
+
 void Processor::block_of(uint64_t number) {
     const Launch& l = *launch;
     block = dim3{(unsigned) (number % l.grid.x), (unsigned) (number / l.grid.x % l.grid.y), (unsigned) (number / l.grid.x / l.grid.y)};
@@ -280,6 +326,10 @@ void Processor::block_of(uint64_t number) {
     dynamic_shared = shared;
     std::memset(shadow + (shared - arena), NEVER_WRITTEN, l.shared);
     std::memset(shadow + (shared - arena) + l.shared, FORBIDDEN, MOST_SHARED - l.shared);
+
+    late.clear();
+    dice = (uint32_t) number + 1;
+    for (Products& p : products) p = Products();
 
     unsigned threads = l.size.x * l.size.y * l.size.z;
     for (unsigned i = 0; i < threads; i++) {
@@ -300,6 +350,7 @@ void Processor::block_of(uint64_t number) {
         bool same = true;
         for (unsigned n = 0; n < threads; n++) {
             Fiber& f = fibers[forwards ? n : threads - 1 - n];
+            if (f.state == State::UNTIL && f.done(f.of)) f.state = State::READY;
             if (f.state == State::READY) {
                 resume(f);
                 if (l.failed.load(std::memory_order_relaxed)) return;
@@ -313,10 +364,13 @@ void Processor::block_of(uint64_t number) {
                 line = f.line;
             }
         }
-        if (ended == threads) return;
+        if (ended == threads) {
+            if (anything_under_way()) fail(fibers[0], "the block ends, but copies or products that it began are still under way");
+            return;
+        }
         if (waiting == threads && same) {
             for (unsigned i = 0; i < threads; i++) fibers[i].state = State::READY;
-        } else if (!moved) {
+        } else if (!moved && !some_late_work()) {
             diverged(threads);
             return;
         }
@@ -400,8 +454,12 @@ void fault(uintptr_t address, size_t bytes, bool store) {
         bool in_shared = arena + buffer->first == p.shared;
         size_t size = in_shared ? p.launch->shared : buffer->second.used;
         const char* of = in_shared ? "dynamic shared memory" : "a buffer";
+        bool barrier = false;
+        for (size_t i = 0; i < bytes && from + bytes <= size; i++) barrier |= (shadow[at + i] & BARRIER) != 0;
         if (from + bytes > size) {
             p.fail(*p.running, "%s %zu bytes at byte %zu of %s of %zu bytes", what, bytes, from, of, size);
+        } else if (barrier) {
+            p.fail(*p.running, "%s %zu bytes at byte %zu of %s, where a barrier is", what, bytes, from, of);
         } else {
             p.fail(*p.running, "reads %zu bytes that were never written, at byte %zu of %s of %zu bytes", bytes, from, of, size);
         }
@@ -417,7 +475,7 @@ inline void load(uintptr_t address) {
     }
     Word state;
     std::memcpy(&state, shadow + at, sizeof state);
-    if (state != (Word) 0x0202020202020202ull) {
+    if ((state & (Word) 0x0303030303030303ull) != (Word) 0x0202020202020202ull) {
         fault(address, BYTES, false);
         processor->leave();
     }
@@ -431,7 +489,7 @@ inline void store(uintptr_t address) {
         return;
     }
     for (size_t i = 0; i < BYTES; i++) {
-        if (shadow[at + i] == FORBIDDEN) {
+        if ((shadow[at + i] & (NEVER_WRITTEN | WRITTEN)) == 0) {
             fault(address, BYTES, true);
             processor->leave();
         }
@@ -522,6 +580,94 @@ void copies_wait(int pending) {
         else f.copies[left++] = copy;
     }
     f.copies.resize(left);
+}
+
+// ---- what a device does by itself ---------------------------------------------------------------------------------------------------
+
+void by_itself(Work* work) {
+    Processor& p = *processor;
+    std::unique_ptr<Work> owned(work);
+    p.dice = p.dice * 1664525u + 1013904223u;
+    if (p.dice >> 31) work->perform();
+    else p.late.push_back(std::move(owned));
+}
+
+void wait_until(bool (*done)(const void*), const void* of, int line) {
+    Fiber& f = *processor->running;
+    f.done = done;
+    f.of = of;
+    wait(State::UNTIL, line);
+}
+
+void check_read(const void* from, size_t bytes) {
+    for (size_t i = 0; i < bytes; i++) load<uint8_t, 1>(reinterpret_cast<uintptr_t>(from) + i);
+}
+
+void mark(void* at, size_t bytes, Mark as) {
+    auto address = reinterpret_cast<uintptr_t>(at), offset = address - reinterpret_cast<uintptr_t>(arena);
+    if (offset >= ARENA) refuse("leaves to the device what is not in dynamic shared memory");
+    for (size_t i = 0; i < bytes && as != Mark::VISIBLE; i++) store<1>(address + i);
+    unsigned char state = as == Mark::UNDER_WAY ? NEVER_WRITTEN : as == Mark::BARRIER ? BARRIER : VISIBLE_WRITTEN;
+    std::memset(shadow + offset, state, bytes);
+}
+
+Seen seen(const void* at, size_t bytes) {
+    auto offset = reinterpret_cast<uintptr_t>(at) - reinterpret_cast<uintptr_t>(arena);
+    if (offset >= ARENA) return Seen::NOTHING;
+    const unsigned char* s = shadow + offset;
+    for (size_t i = 1; i < bytes; i++) {
+        if (s[i] != s[0]) return Seen::NOTHING;
+    }
+    return *s == VISIBLE_WRITTEN ? Seen::WRITTEN
+        : *s == WRITTEN          ? Seen::WRITTEN_BEFORE_A_FENCE
+        : *s == VISIBLE_BARRIER  ? Seen::BARRIER
+        : *s == BARRIER          ? Seen::BARRIER_BEFORE_A_FENCE
+                                 : Seen::NOTHING;
+}
+
+void make_visible() {
+    Processor& p = *processor;
+    unsigned char* s = shadow + (p.shared - arena);
+    for (size_t i = 0; i < MOST_SHARED; i += 8) {
+        uint64_t states;
+        std::memcpy(&states, s + i, 8);
+        states |= (states & (WRITTEN | BARRIER) * 0x0101010101010101ull) << 1;
+        std::memcpy(s + i, &states, 8);
+    }
+}
+
+namespace {
+
+Products& products_here() {
+    Processor& p = *processor;
+    return p.products[(p.running - p.fibers.data()) / GROUP];
+}
+
+}  // namespace
+
+void products_fence() {
+    products_here().fenced = true;
+}
+
+void products_begin(Work* work) {
+    Products& p = products_here();
+    if (!p.fenced) refuse("multiplies without a fence since it last waited for products");
+    p.all.push_back({std::unique_ptr<Work>(work), p.group});
+}
+
+void products_commit() {
+    products_here().group++;
+}
+
+void products_wait(int pending) {
+    Products& p = products_here();
+    std::vector<Products::One> left;
+    for (auto& one : p.all) {
+        if (one.group < p.group - pending) one.work->perform();
+        else left.push_back(std::move(one));
+    }
+    p.all = std::move(left);
+    p.fenced = false;
 }
 
 }  // namespace emulated

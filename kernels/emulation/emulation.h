@@ -94,6 +94,35 @@ void copy_later(void* to, const uint64_t (&bytes)[2]);
 void copies_end();
 void copies_wait(int pending);
 
+// What a device does by itself, beside its threads.
+struct Work {
+    virtual void perform() = 0;
+    virtual ~Work() = default;
+};
+
+// Takes over work: some of it is done at once, the rest as late as can be, when no thread of the block can go on. Nothing in it can fail.
+void by_itself(Work* work);
+
+// Lets others run until `done(of)`.
+void wait_until(bool (*done)(const void*), const void* of, int line);
+
+// As if the thread read these bytes; as if it wrote these bytes, which then are under way or a barrier. VISIBLE: the device has written.
+void check_read(const void* from, size_t bytes);
+enum class Mark { UNDER_WAY, BARRIER, VISIBLE };
+void mark(void* at, size_t bytes, Mark as);
+
+// What the device finds in shared memory, if it finds the same in all of these bytes. A fence makes visible what threads have written.
+enum class Seen { NOTHING, WRITTEN, WRITTEN_BEFORE_A_FENCE, BARRIER, BARRIER_BEFORE_A_FENCE };
+Seen seen(const void* at, size_t bytes);
+void make_visible();
+
+// The products of this thread's warp group, begun in groups, and done when they are waited for, so that what is overwritten too early is
+// found out.
+void products_fence();
+void products_begin(Work* work);
+void products_commit();
+void products_wait(int pending);
+
 // Calls a kernel with arguments of its own types.
 template <class... A, size_t... I>
 inline void call(void (*kernel)(A...), void** arguments, std::index_sequence<I...>) {

@@ -56,6 +56,14 @@ final class Arguments {
         return this;
     }
 
+    /// A tensor map, as [Driver#encode] makes it.
+    Arguments with(byte[] tensorMap) {
+        text.append(" tensor map");
+        values.add(
+                ByteBuffer.allocateDirect(2 * TensorMap.BYTES).alignedSlice(TensorMap.BYTES).slice(0, TensorMap.BYTES).put(0, tensorMap));
+        return this;
+    }
+
     private Arguments eight(long value) {
         values.add(buffer(Long.BYTES).putLong(0, value));
         return this;

@@ -20,6 +20,15 @@ interface Driver extends AutoCloseable {
     /// One line for a person: the device, its memory, what compiles its kernels.
     String description();
 
+    /// Blocks of a large kernel that run at once.
+    int multiprocessors();
+
+    /// Whether this is a Hopper GPU: what `hopper.cuh` describes, that and no other has.
+    boolean hopper();
+
+    /// What a kernel of a Hopper GPU is given, to have boxes copied: [TensorMap#BYTES] bytes.
+    byte[] encode(TensorMap map);
+
     /// Bytes of memory of the device.
     long totalMemory();
 

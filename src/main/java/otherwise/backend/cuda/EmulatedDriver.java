@@ -14,6 +14,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -29,6 +31,9 @@ import otherwise.backend.DeviceException;
 final class EmulatedDriver implements Driver {
     static final String NAME = "cuda-emulated";
     private static final long MESSAGE = 512;
+
+    /// What a tensor map begins with.
+    private static final long TENSOR_MAP = 0x7061_6d72_6f73_6e65L;
     private static final AddressLayout POINTER = ADDRESS;
 
     /// What a compiled kernel gives: where to call it, and the sizes of its parameters.
@@ -37,6 +42,7 @@ final class EmulatedDriver implements Driver {
     private record Key(String file, DType real) {}
 
     private final int threads;
+    private final boolean hopper;
     private final EmulationCompiler compiler;
     private final Map<Key, SymbolLookup> files = new HashMap<>();
     private final Map<String, Function> functions = new HashMap<>();
@@ -52,6 +58,12 @@ final class EmulatedDriver implements Driver {
     /// @param threads processors to use; 0 means all
     /// @throws DeviceException without a g++ that can compile the runtime
     EmulatedDriver(int threads) {
+        this(threads, false);
+    }
+
+    /// @param hopper whether to be a Hopper GPU
+    EmulatedDriver(int threads, boolean hopper) {
+        this.hopper = hopper;
         this.threads = threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
         compiler = new EmulationCompiler();
         var runtime = library(compiler.runtime());
@@ -97,6 +109,27 @@ final class EmulatedDriver implements Driver {
     public String description() {
         return "the CUDA kernels compiled by " + compiler.version() + ", every access checked, " + threads
                 + (threads == 1 ? " thread" : " threads");
+    }
+
+    /// Few, so that tests have blocks do several things one after the other.
+    @Override
+    public int multiprocessors() {
+        return 2;
+    }
+
+    @Override
+    public boolean hopper() {
+        return hopper;
+    }
+
+    /// The struct `BoxesOf` of `emulation/hopper.h`.
+    @Override
+    public byte[] encode(TensorMap m) {
+        var bytes = ByteBuffer.allocate(TensorMap.BYTES).order(ByteOrder.nativeOrder());
+        bytes.asLongBuffer().put(new long[] {
+            TENSOR_MAP, m.address(), m.columns(), m.rows(), m.matrices(), m.rowBytes(), m.matrixBytes(), TensorMap.BOX_COLUMNS, m.boxRows()
+        });
+        return bytes.array();
     }
 
     @Override

@@ -14,7 +14,7 @@ import otherwise.backend.DeviceException;
 final class EmulationCompiler {
     private static final CompilerProgram COMPILER = new CompilerProgram("g++");
     private static final String RUNTIME = "emulation/emulation.cpp";
-    private static final String HEADER = "emulation/emulation.h";
+    private static final List<String> HEADERS = List.of("emulation/emulation.h", "emulation/hopper.h");
 
     private static final List<String> OPTIONS = List.of("-std=c++17", "-O2", "-fPIC", "-shared", "-pthread");
 
@@ -72,15 +72,17 @@ final class EmulationCompiler {
     }
 
     private Path library(String name, String text, List<String> options, String source) {
-        var header = KernelFiles.text(HEADER);
+        var headers = HEADERS.stream().map(KernelFiles::text).toList();
         // A kernel's library names the runtime that it was linked with.
         var linked = options.isEmpty() ? "" : runtime().toString();
         var target = cache
-                .resolve(name + "-" + KernelFiles.hash(version, text, KernelFiles.headers(), header, options.toString(), linked) + ".so");
+                .resolve(name + "-"
+                        + KernelFiles.hash(version, text, KernelFiles.headers(), String.join("", headers), options.toString(), linked)
+                        + ".so");
         if (sound(target)) return target;
         try (var work = CompilerProgram.Workplace.open()) {
-            work.write(HEADER, header);
-            work.write("emulation.h", header);
+            for (int i = 0; i < headers.size(); i++) work.write(HEADERS.get(i), headers.get(i));
+            work.write("emulation.h", headers.getFirst());
             work.writeHeaders();
             var file = work.write(source, text);
             var made = work.path().resolve("made.so");

@@ -3,6 +3,7 @@ package otherwise.backend.cuda;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR;
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED;
+import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
 import static jcuda.driver.CUstream_flags.CU_STREAM_NON_BLOCKING;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
@@ -53,6 +54,7 @@ import otherwise.backend.DeviceException;
 /// done; a fault of a kernel comes up in a later call, whose message then names the last kernel launched.
 final class JCudaDriver implements Driver {
     static final String NAME = "cuda";
+    private static final String HOPPER = "sm_90";
 
     /// What a block gets without being asked for more.
     private static final int USUAL_SHARED = 48 << 10;
@@ -87,11 +89,13 @@ final class JCudaDriver implements Driver {
     private final String model;
     private final String architecture;
     private final boolean pools;
+    private final int multiprocessors;
     private final Map<Key, CUmodule> modules = new HashMap<>();
     private final Map<String, Function> functions = new HashMap<>();
     private final Set<String> code = new LinkedHashSet<>();
     private final KernelCompiler compiler;
     private PinnedCopies copies;
+    private TensorMaps maps;
     private Launch last;
 
     /// @param ordinal the device's number, as `CUDA_VISIBLE_DEVICES` leaves them
@@ -110,6 +114,7 @@ final class JCudaDriver implements Driver {
         architecture = "sm_" + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
                 + attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
         pools = attribute(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
+        multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         compiler = new KernelCompiler(architecture);
         check("cuDevicePrimaryCtxRetain", cuDevicePrimaryCtxRetain(context, device));
         enter();
@@ -136,6 +141,23 @@ final class JCudaDriver implements Driver {
         return "%s, %s, driver for CUDA %d.%d, %d of %d MiB free, kernels %s, libraries %s".formatted(model, architecture,
                 version[0] / 1000, version[0] % 1000 / 10, freeMemory() >> 20, totalMemory() >> 20, kernels,
                 String.join(" ", JCudaLibraries.loaded()));
+    }
+
+    @Override
+    public int multiprocessors() {
+        return multiprocessors;
+    }
+
+    @Override
+    public boolean hopper() {
+        return architecture.equals(HOPPER);
+    }
+
+    @Override
+    public synchronized byte[] encode(TensorMap map) {
+        enter();
+        if (maps == null) maps = new TensorMaps(this::check);
+        return maps.encode(map);
     }
 
     @Override

@@ -23,7 +23,7 @@ final class JCudaLibraries {
     private static final String VERSION = "12.6.0";
     private static final String DRIVER = "JCudaDriver";
     private static final String NVRTC = "JNvrtc";
-    private static final String LIBCUDA = "libcuda.so.1";
+    static final String LIBCUDA = "libcuda.so.1";
     private static final String LIBNVRTC = "libnvrtc.so.12";
 
     private JCudaLibraries() {}

@@ -63,17 +63,19 @@ final class KernelCompiler {
     byte[] compile(String file, String text, DType real) {
         if (compiler == null)
             throw new DeviceException("kernels/" + file + ".cu has to be compiled for " + architecture + ", but " + without);
+        // What only this architecture has, and none after it, has a name of its own.
+        var target = architecture + (KernelFiles.HOPPER.contains(file) ? "a" : "");
         // Names of lines are for compute-sanitizer and cost nothing.
-        var options = List.of("-std=c++17", "-lineinfo", "-arch=" + architecture, "-DREAL=" + KernelFiles.cName(real));
+        var options = List.of("-std=c++17", "-lineinfo", "-arch=" + target, "-DREAL=" + KernelFiles.cName(real));
         var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.headers(), options.toString());
         try {
             var cache = KernelFiles.cache();
-            var target = cache.resolve(file + "-" + real + "-" + architecture + "-" + hash + ".cubin");
-            if (Files.exists(target)) return Files.readAllBytes(target);
+            var kept = cache.resolve(file + "-" + real + "-" + target + "-" + hash + ".cubin");
+            if (Files.exists(kept)) return Files.readAllBytes(kept);
             var code = compiler.compile(file + ".cu", text, options);
             var made = Files.createTempFile(cache, "compiled", ".cubin");
             Files.write(made, code);
-            Files.move(made, target, StandardCopyOption.ATOMIC_MOVE);
+            Files.move(made, kept, StandardCopyOption.ATOMIC_MOVE);
             return code;
         } catch (IOException e) {
             throw new UncheckedIOException("while compiling " + file + ".cu", e);

@@ -24,8 +24,11 @@ final class KernelFiles {
     static final List<String> ALL =
             List.of("convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "attention");
 
+    /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
+    static final List<String> HOPPER = List.of("matmul_hopper");
+
     /// What they include, `common.cuh` all of them.
-    static final List<String> HEADERS = List.of("common.cuh", "tensor_cores.cuh");
+    static final List<String> HEADERS = List.of("common.cuh", "tensor_cores.cuh", "hopper.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");

@@ -30,6 +30,11 @@ final class Kernels {
         return real;
     }
 
+    /// The device that runs them.
+    Driver driver() {
+        return driver;
+    }
+
     /// @throws DeviceException with the name of the kernel and what it was called with
     void launch(String file, String kernel, Grid grid, Arguments arguments) {
         var function = functions.computeIfAbsent(file + "." + kernel, _ -> driver.function(file, real, kernel));

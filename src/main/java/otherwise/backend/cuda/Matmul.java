@@ -9,9 +9,11 @@ final class Matmul {
     private static final String FILE = "matmul";
 
     private final Kernels kernels;
+    private final HopperMatmul hopper;
 
     Matmul(Kernels kernels) {
         this.kernels = kernels;
+        hopper = new HopperMatmul(kernels);
     }
 
     /// How a product of `rows × terms` and `terms × columns` is shared out among blocks: tiles of `side × side` results, the terms in `parts`
@@ -53,7 +55,9 @@ final class Matmul {
     }
 
     void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
-        if (s.batch() * s.m() * s.n() > 0) matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
+        if (s.batch() * s.m() * s.n() == 0) return;
+        if (hopper.serves(y, a, b, bias, s)) hopper.matmul(y, a, b, bias, s, accumulate);
+        else matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
     }
 
     /// With a tiling of one's own.

@@ -4,6 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import otherwise.backend.DType;
@@ -19,8 +21,11 @@ final class JCudaDriverProbe {
             copies(driver);
             System.out.println("too much: " + driver.allocate(1L << 40));
             affine(driver);
+            System.out.println("hopper: " + driver.hopper() + " " + driver.multiprocessors());
+            System.out.println("tensor map: " + longs(driver.encode(new TensorMap(4096, 72, 11, 3, 144, 1600, 128))));
             System.out.println("missing: " + message(() -> driver.function("elementwise", DType.F32, "missing")));
             System.out.println("broken: " + message(() -> new KernelCompiler("sm_90").compile("broken", "nothing", DType.BF16)));
+            System.out.println("for hopper: " + message(() -> new KernelCompiler("sm_90").compile("matmul_hopper", "nothing", DType.BF16)));
             var missing = new ArrayList<String>();
             System.out.println("unknown: " + Nvrtc.find("sm_75", missing).isPresent() + missing);
             System.out.println("code: " + driver.description());
@@ -60,6 +65,12 @@ final class JCudaDriverProbe {
         System.out.println("affine: " + Arrays.toString(result));
         driver.free(x);
         driver.free(y);
+    }
+
+    private static String longs(byte[] bytes) {
+        var values = new long[bytes.length / Long.BYTES];
+        ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).asLongBuffer().get(values);
+        return Arrays.toString(values);
     }
 
     private static String message(Runnable call) {

@@ -82,6 +82,14 @@ class JCudaDriverTest {
     }
 
     @Test
+    void kernelsForHopperAreCompiledForIt() {
+        assumeLinux();
+        assumeTrue(haveNvcc(), "there is no nvcc");
+        var code = new String(new KernelCompiler("sm_90").compile("matmul_hopper", DType.BF16), StandardCharsets.ISO_8859_1);
+        assertTrue(Stream.of("matmul_hopper", "matmul_hopper_both_lines").allMatch(code::contains));
+    }
+
+    @Test
     void aBrokenKernelFileGivesTheCompilersWords() {
         assumeLinux();
         assumeTrue(haveNvcc(), "there is no nvcc");
@@ -113,6 +121,9 @@ class JCudaDriverTest {
         assertEquals("0", lines.get("too much"));
         assertEquals("cuda: kernel missing of elementwise.cu: CUDA_ERROR_NOT_FOUND: named symbol not found", lines.get("missing"));
         assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90 -DREAL=bf16", lines.get("broken"));
+        assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90a -DREAL=bf16", lines.get("for hopper"));
+        assertEquals("true 132", lines.get("hopper"));
+        assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 1, 1, 1, 3, 3, 0, 0]", lines.get("tensor map"));
         assertTrue(lines.get("unknown").contains("NVRTC 99.9 does not know sm_75"), lines.get("unknown"));
         assertEquals("[2.5, 4.5, 6.5]", lines.get("affine"));
         // also where code came with this build, because the stand-in cannot read it

@@ -1,0 +1,262 @@
+// The instructions of kernels/hopper.cuh, on the emulated device.
+//
+// Barriers count in the eight bytes in which they lie, which no thread can read or write otherwise. Boxes are read when a copy begins and
+// come at once or late; a warp group's products are computed when it waits for them. Both mean the same addresses of shared memory: they
+// begin at 16, since no device promises more than that.
+#pragma once
+
+#include <algorithm>
+
+#include "emulation.h"
+
+#define __grid_constant__
+
+namespace emulated {
+
+// Looks at memory that no kernel may look at, so its accesses are not checked.
+#define UNCHECKED __attribute__((no_sanitize("kernel-address"), noinline))
+
+const unsigned FIRST_ADDRESS = 16;
+
+inline unsigned shared_address(const void* p) {
+    return FIRST_ADDRESS + (unsigned) (static_cast<const unsigned char*>(p) - dynamic_shared);
+}
+
+inline unsigned char* at_shared_address(unsigned address) {
+    return dynamic_shared + address - FIRST_ADDRESS;
+}
+
+// Where the 16 bytes at an address lie in memory of which eight rows of 128 bytes are swizzled.
+inline unsigned swizzled_address(unsigned address) {
+    return address ^ (address >> 3 & 0x70u);
+}
+
+// ---- barriers -----------------------------------------------------------------------------------------------------------------------
+
+struct BarrierState {
+    uint64_t arrivals : 20;  // expected of every phase
+    uint64_t pending : 20;   // of this phase
+    uint64_t phase : 1;
+    int64_t bytes : 23;  // expected, less those that have come
+};
+static_assert(sizeof(BarrierState) == 8);
+
+inline void refuse_unless_barrier(const void* b) {
+    Seen found = (uintptr_t) b % 8 == 0 ? seen(b, 8) : Seen::NOTHING;
+    if (found != Seen::BARRIER && found != Seen::BARRIER_BEFORE_A_FENCE) refuse("uses a barrier where none was made");
+}
+
+UNCHECKED inline void complete_phase(BarrierState* b) {
+    if (b->pending != 0 || b->bytes != 0) return;
+    b->phase ^= 1;
+    b->pending = b->arrivals;
+}
+
+UNCHECKED inline void barrier_begin(void* at, int arrivals) {
+    if ((uintptr_t) at % 8 != 0) refuse("makes a barrier that is not aligned to 8 bytes");
+    if (arrivals < 1 || arrivals >= 1 << 20) refuse("makes a barrier of no arrivals, or too many");
+    mark(at, 8, Mark::BARRIER);
+    BarrierState fresh = {(uint64_t) arrivals, (uint64_t) arrivals, 0, 0};
+    *static_cast<BarrierState*>(at) = fresh;
+}
+
+UNCHECKED inline void barrier_arrive(void* at, int bytes) {
+    refuse_unless_barrier(at);
+    auto b = static_cast<BarrierState*>(at);
+    if (b->pending == 0) refuse("arrives at a barrier more often than it expects");
+    if (bytes < 0 || b->bytes + bytes >= 1 << 20) refuse("has a barrier expect more bytes than it can count");
+    b->bytes += bytes;
+    b->pending--;
+    complete_phase(b);
+}
+
+UNCHECKED inline void barrier_receive(BarrierState* b, int bytes) {
+    b->bytes -= bytes;
+    complete_phase(b);
+}
+
+struct PhaseOf {
+    const BarrierState* barrier;
+    int parity;
+};
+
+UNCHECKED inline bool phase_is_over(const void* p) {
+    auto of = static_cast<const PhaseOf*>(p);
+    return (int) of->barrier->phase != of->parity;
+}
+
+inline void barrier_wait(const void* at, int parity, int line) {
+    refuse_unless_barrier(at);
+    PhaseOf of = {static_cast<const BarrierState*>(at), parity};
+    if (!phase_is_over(&of)) wait_until(phase_is_over, &of, line);
+}
+
+// ---- boxes --------------------------------------------------------------------------------------------------------------------------
+
+// What the emulated driver makes of a tensor map of bf16: see EmulatedDriver.java.
+struct BoxesOf {
+    static const int64_t MAGIC = 0x70616d726f736e65;
+
+    int64_t magic;
+    int64_t address;
+    int64_t extent[3];  // in elements, the dense one first
+    int64_t stride[2];  // of the others, in bytes
+    int64_t box[2];
+};
+
+struct BoxCopy : Work {
+    unsigned address;  // in shared memory
+    int rows;          // of 128 bytes
+    BarrierState* done;
+    unsigned char* bytes;
+
+    UNCHECKED void perform() override {
+        for (int chunk = 0; chunk < rows * 8; chunk++) {
+            unsigned char* to = at_shared_address(swizzled_address(address + chunk * 16));
+            std::memcpy(to, bytes + chunk * 16, 16);
+            mark(to, 16, Mark::VISIBLE);
+        }
+        barrier_receive(done, rows * 128);
+    }
+
+    ~BoxCopy() override { delete[] bytes; }
+};
+
+UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done) {
+    BoxesOf map;
+    std::memcpy(&map, tensor_map, sizeof map);
+    if (map.magic != BoxesOf::MAGIC) refuse("copies a box of what is no tensor map");
+    refuse_unless_barrier(done);
+    if (seen(done, 8) != Seen::BARRIER) refuse("copies a box, and the device does not see the barrier yet: a fence is missing");
+    unsigned address = shared_address(target);
+    if (address % 128 != 0) refuse("copies a box to shared memory that is not aligned to 128 bytes");
+    int rows = (int) map.box[1];
+    mark(target, (size_t) rows * 128, Mark::UNDER_WAY);
+    auto copy = new BoxCopy();
+    copy->address = address;
+    copy->rows = rows;
+    copy->done = static_cast<BarrierState*>(done);
+    copy->bytes = new unsigned char[(size_t) rows * 128]();
+    for (int row = 0; row < rows; row++) {
+        int64_t y = (int64_t) first[1] + row, z = first[2];
+        if (y < 0 || y >= map.extent[1] || z < 0 || z >= map.extent[2]) continue;
+        int64_t from = std::max<int64_t>(first[0], 0), to = std::min<int64_t>(first[0] + map.box[0], map.extent[0]);
+        if (from >= to) continue;
+        auto source = reinterpret_cast<const unsigned char*>(map.address + y * map.stride[0] + z * map.stride[1] + from * 2);
+        check_read(source, (size_t) (to - from) * 2);
+        std::memcpy(copy->bytes + row * 128 + (from - first[0]) * 2, source, (size_t) (to - from) * 2);
+    }
+    by_itself(copy);
+}
+
+// ---- products of warp groups ----------------------------------------------------------------------------------------------------------
+
+// An operand in shared memory as its descriptor says: [lines, 16], of which lines or terms lie together.
+struct Operand {
+    unsigned first, leading, stride;
+    bool lines_together;
+
+    Operand(uint64_t descriptor, bool lines_together)
+        : first((unsigned) (descriptor & 0x3fff) << 4), leading((unsigned) (descriptor >> 16 & 0x3fff) << 4),
+          stride((unsigned) (descriptor >> 32 & 0x3fff) << 4), lines_together(lines_together) {
+        if (descriptor >> 62 != 1) refuse("multiplies by a descriptor whose swizzle is not of 128 bytes");
+        if ((descriptor >> 49 & 7) != 0 || first % 1024 >= 128)
+            refuse("multiplies an operand whose rows of 128 bytes do not begin where the swizzle does, every 1024 bytes");
+        if (first % 128 + (lines_together ? 128 : 32) > 128) refuse("multiplies an operand that goes beyond its rows of 128 bytes");
+    }
+
+    const unsigned char* at(int line, int term) const {
+        unsigned address = lines_together ? first + line / 64 * leading + line % 64 * 2 + term / 8 * stride + term % 8 * 128
+                                          : first + line / 8 * stride + line % 8 * 128 + term * 2;
+        return at_shared_address(swizzled_address(address));
+    }
+
+    void refuse_unless_visible(int lines) const {
+        for (int i = 0; i < lines * 2; i++) {
+            const unsigned char* chunk = lines_together ? at(i / 16 * 8, i % 16) : at(i / 2, i % 2 * 8);
+            Seen found = seen(chunk, 16);
+            if (found == Seen::WRITTEN_BEFORE_A_FENCE) refuse("multiplies what a thread has written, with no fence since then");
+            if (found != Seen::WRITTEN) refuse("multiplies what was never written, or is still under way");
+        }
+    }
+
+    UNCHECKED float value(int line, int term) const {
+        unsigned short bits;
+        std::memcpy(&bits, at(line, term), 2);
+        unsigned wide = (unsigned) bits << 16;
+        float v;
+        std::memcpy(&v, &wide, 4);
+        return v;
+    }
+};
+
+// d [64, N] += a [64, 16] · b [16, N]
+template <int N>
+struct GroupProduct : Work {
+    Operand a, b;
+    bool accumulate;
+    float* d[128];
+
+    GroupProduct(const Operand& a, const Operand& b, bool accumulate) : a(a), b(b), accumulate(accumulate) {}
+
+    UNCHECKED void perform() override {
+        static thread_local float columns[16][N];
+        for (int k = 0; k < 16; k++) {
+            for (int j = 0; j < N; j++) columns[k][j] = b.value(j, k);
+        }
+        for (int row = 0; row < 64; row++) {
+            float* const* quad = d + row / 16 * 32 + row % 8 * 4;  // the four threads that hold this row
+            int half = row % 16 / 8 * 2;
+            float sums[N] = {};
+            for (int j = 0; j < N && accumulate; j++) sums[j] = quad[j % 8 / 2][j / 8 * 4 + half + j % 2];
+            for (int k = 0; k < 16; k++) {
+                float factor = a.value(row, k);
+                for (int j = 0; j < N; j++) sums[j] += factor * columns[k][j];
+            }
+            for (int j = 0; j < N; j++) quad[j % 8 / 2][j / 8 * 4 + half + j % 2] = sums[j];
+        }
+    }
+};
+
+// What a thread gives.
+template <int N>
+struct GroupShare {
+    float* d;
+    uint64_t a, b;
+    bool accumulate, a_lines, b_lines;
+};
+
+template <int N>
+inline void wgmma_bf16(float* d, uint64_t a, uint64_t b, bool accumulate, bool a_lines, bool b_lines, int line) {
+    GroupShare<N> mine = {d, a, b, accumulate, a_lines, b_lines};
+    together(128, [](void** threads) {
+        auto of = [threads](int i) { return static_cast<const GroupShare<N>*>(threads[i]); };
+        auto first = of(0);
+        Operand a(first->a, first->a_lines), b(first->b, first->b_lines);
+        a.refuse_unless_visible(64);
+        b.refuse_unless_visible(N);
+        auto product = new GroupProduct<N>(a, b, first->accumulate);
+        for (int i = 0; i < 128; i++) {
+            if (of(i)->a != first->a || of(i)->b != first->b || of(i)->accumulate != first->accumulate)
+                refuse("multiplies by other descriptors than the rest of its warp group");
+            product->d[i] = of(i)->d;
+        }
+        products_begin(product);
+    }, &mine, line);
+}
+
+inline void wgmma_fence(int line) {
+    int nothing;
+    together(128, [](void**) { products_fence(); }, &nothing, line);
+}
+
+inline void wgmma_commit(int line) {
+    int nothing;
+    together(128, [](void**) { products_commit(); }, &nothing, line);
+}
+
+inline void wgmma_wait(int pending, int line) {
+    together(128, [](void** threads) { products_wait(*static_cast<int*>(threads[0])); }, &pending, line);
+}
+
+}  // namespace emulated

@@ -1,0 +1,207 @@
+// Matrix products of bf16 on a Hopper GPU: y = op(a) · op(b) (+ bias) (+ y), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N].
+//
+// A block makes tiles of 128 × 256 elements of y, and goes along K in steps of 64 terms. Its three warp groups have two roles. One thread of
+// the third fetches: for each step it asks the copy engine for a box of a and a box of b, into one of four stages of shared memory. The
+// first two multiply: each has 64 × 256 of the sums in its registers, 128 a thread, and begins four products of 64 × 256 × 16 a step.
+//
+//   full[s]    the stage's boxes have come: one arrival, with 49152 bytes
+//   empty[s]   the stage may be overwritten: an arrival of each of the eight warps that multiply
+//
+// Nobody waits for the whole block after the first moment, so while one step is multiplied up to three are on their way, and while a tile is
+// stored the next one's steps are already there. Blocks take every gridDim.x-th tile. Tiles are numbered in bands of 16 rows of tiles, down
+// the columns of a band: those of one moment share much of a and b in the second-level cache. A tile's sums have one order of additions, so
+// equal calls give equal bits, whatever the number of blocks.
+//
+// What lies beyond an edge the copy engine fills with zeros. Rows of a, b and y are multiples of 16 bytes. Rows of a or b may lie along the
+// terms or along the lines (the rows of op(a), the columns of op(b)): a kernel for each case, since products are told in the instruction.
+//
+// Ideal traffic: a and b once, y once. Example 9216 × 5120 × 5120: 483 GFLOP, 0.49 ms at an H100's 989 TFLOP/s; 242 MB, 0.07 ms at its
+// 3.35 TB/s. The tensor cores are the limit only if stages come fast enough: 1440 tiles bring 5.7 GB from the second-level cache, in 0.49 ms
+// at 11.6 TB/s. If that gives no more than 8 TB/s, it is 0.71 ms, 680 TFLOP/s; two neighbouring blocks that share what they bring (a cluster,
+// with boxes to both) would need two thirds of it. All of these are estimates: nothing was measured.
+//
+// Launch: as many blocks as multiprocessors, or tiles, of 384 threads, SHARED bytes. Java: backend/cuda/HopperMatmul.java.
+#include "hopper.cuh"
+
+static_assert(sizeof(real) == 2, "products of bf16");
+
+static const int ROWS = 128, COLUMNS = 256, TERMS = 64;  // of a tile, and of a step
+static const int STAGES = 4;
+static const int A_BYTES = ROWS * TERMS * 2, B_BYTES = COLUMNS * TERMS * 2;
+static const int BOX = 64 * 128;  // bytes of 64 rows of 128 bytes
+static const int BAND = 16;
+static const int THREADS = 384;
+static const int FETCHER = 256;  // the thread
+
+struct Sizes {
+    i64 batch, m, n, k;
+    i64 a_batch, b_batch;  // 0 if all products share the matrix, else 1
+};
+
+// Where a tile begins.
+struct Tile {
+    i64 batch, row, column;
+
+    __device__ Tile(i64 number, const Sizes& p) {
+        i64 row_tiles = (p.m + ROWS - 1) / ROWS, column_tiles = (p.n + COLUMNS - 1) / COLUMNS;
+        batch = number / (row_tiles * column_tiles);
+        i64 rest = number % (row_tiles * column_tiles);
+        i64 band = rest / (BAND * column_tiles) * BAND;
+        i64 rows = min((i64) BAND, row_tiles - band);
+        rest -= band * column_tiles;
+        row = (band + rest % rows) * ROWS;
+        column = rest / rows * COLUMNS;
+    }
+};
+
+__device__ inline i64 tiles(const Sizes& p) {
+    return p.batch * ((p.m + ROWS - 1) / ROWS) * ((p.n + COLUMNS - 1) / COLUMNS);
+}
+
+// The stages, one after the other, round and round, and the parity of the round.
+struct Turn {
+    int stage = 0, parity = 0;
+
+    __device__ __forceinline__ void next() {
+        stage = stage + 1 == STAGES ? 0 : stage + 1;
+        parity ^= stage == 0;
+    }
+};
+
+// A stripe of LINES lines and 64 terms. With rows along the lines it takes a box for every 64 of them.
+template <bool ALONG_LINES, int LINES>
+__device__ __forceinline__ void fetch(unsigned char* to, const TensorMap* map, i64 line, i64 term, i64 batch, Barrier* full) {
+    if (!ALONG_LINES) copy_box(to, map, (int) term, (int) line, (int) batch, full);
+    else
+        for (int i = 0; i < LINES; i += 64) copy_box(to + i * 128, map, (int) line + i, (int) term, (int) batch, full);
+}
+
+// Two neighbours of a row of y, finished: sums and what `bias` and `before` have of these columns, rounded once.
+__device__ __forceinline__ unsigned finished(float low, float high, unsigned bias, unsigned before) {
+    return bf16_pair(low + low_of(bias) + low_of(before), high + high_of(bias) + high_of(before));
+}
+
+// The sums of a warp group's 64 rows, from `row` on. A lane has two neighbours of every eight columns. Lanes 2i and 2i + 1 exchange some, so
+// that each has four neighbours of every sixteen, and a warp writes 32 bytes of each of eight rows at once.
+__device__ __forceinline__ void store(
+    const float (&sums)[128], real* y, const real* bias, int accumulate, i64 batch, i64 row, i64 column, const Sizes& p) {
+    int lane = (int) threadIdx.x % 32;
+    bool odd = lane % 2 != 0;
+    row += (int) threadIdx.x / 32 % 4 * 16 + lane / 4;
+#pragma unroll
+    for (int j = 0; j < 32; j += 2) {
+#pragma unroll
+        for (int h = 0; h < 2; h++) {
+            bool exists = row + 8 * h < p.m;
+            real* line = y + (batch * p.m + row + 8 * h) * p.n;
+            unsigned pairs[2];
+#pragma unroll
+            for (int i = 0; i < 2; i++) {
+                i64 c = column + (j + i) * 8 + lane % 4 * 2;
+                bool inside = exists && c < p.n;
+                unsigned added = inside && bias != nullptr ? *reinterpret_cast<const unsigned*>(bias + c) : 0u;
+                unsigned before = inside && accumulate ? *reinterpret_cast<const unsigned*>(line + c) : 0u;
+                const float* two = sums + (j + i) * 4 + h * 2;
+                pairs[i] = finished(two[0], two[1], added, before);
+            }
+            unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs[0] : pairs[1], 1);
+            uint2 four;
+            four.x = odd ? got : pairs[0];
+            four.y = odd ? pairs[1] : got;
+            i64 c = column + (j + odd) * 8 + lane % 4 / 2 * 4;
+            if (exists && c < p.n) *reinterpret_cast<uint2*>(line + c) = four;
+        }
+    }
+}
+
+template <bool A_LINES, bool B_LINES>
+__device__ __forceinline__ void multiply(
+    const TensorMap* a, const TensorMap* b, real* y, const real* bias, int accumulate, const Sizes& p) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* a_stages = shared + (0u - address_in_shared(shared)) % 1024u;
+    unsigned char* b_stages = a_stages + STAGES * A_BYTES;
+    Barrier* full = reinterpret_cast<Barrier*>(b_stages + STAGES * B_BYTES);
+    Barrier* empty = full + STAGES;
+    if (threadIdx.x == 0) {
+        for (int s = 0; s < STAGES; s++) {
+            barrier_begin(full + s, 1);
+            barrier_begin(empty + s, 8);
+        }
+        shared_visible();
+    }
+    __syncthreads();
+    i64 all = tiles(p), steps = (p.k + TERMS - 1) / TERMS;
+    Turn turn;
+
+    if (threadIdx.x >= FETCHER) {
+        registers_give<24>();
+        if (threadIdx.x != FETCHER) return;
+        for (i64 number = blockIdx.x; number < all; number += gridDim.x) {
+            Tile tile(number, p);
+            for (i64 step = 0; step < steps; step++, turn.next()) {
+                Barrier* f = full + turn.stage;
+                barrier_wait(empty + turn.stage, turn.parity ^ 1);
+                barrier_arrive_and_expect(f, A_BYTES + B_BYTES);
+                fetch<A_LINES, ROWS>(a_stages + turn.stage * A_BYTES, a, tile.row, step * TERMS, tile.batch * p.a_batch, f);
+                fetch<B_LINES, COLUMNS>(b_stages + turn.stage * B_BYTES, b, tile.column, step * TERMS, tile.batch * p.b_batch, f);
+            }
+        }
+    } else {
+        registers_take<240>();
+        int group = __shfl_sync(ALL_LANES, (int) threadIdx.x / 128, 0);  // so that the compiler knows: it is the same in all lanes
+        bool arrives = threadIdx.x % 32 == 0;
+        float sums[128];
+        for (i64 number = blockIdx.x; number < all; number += gridDim.x) {
+            Barrier* last = nullptr;  // of the stage whose products may still be under way
+            for (i64 step = 0; step < steps; step++, turn.next()) {
+                barrier_wait(full + turn.stage, turn.parity);
+                const unsigned char* a_stage = a_stages + turn.stage * A_BYTES + group * BOX;
+                const unsigned char* b_stage = b_stages + turn.stage * B_BYTES;
+                wgmma_fence();
+#pragma unroll
+                for (int k = 0; k < 4; k++) {
+                    unsigned long long u = A_LINES ? operand(a_stage + k * 2048, BOX) : operand(a_stage + k * 32, 16);
+                    unsigned long long v = B_LINES ? operand(b_stage + k * 2048, BOX) : operand(b_stage + k * 32, 16);
+                    wgmma_bf16<A_LINES, B_LINES>(sums, u, v, step + k > 0);
+                }
+                wgmma_commit();
+                wgmma_wait<1>();
+                if (arrives && last != nullptr) barrier_arrive(last);
+                last = empty + turn.stage;
+            }
+            wgmma_finish(sums);
+            if (arrives) barrier_arrive(last);
+            Tile tile(number, p);
+            store(sums, y, bias, accumulate, tile.batch, tile.row + group * 64, tile.column, p);
+        }
+    }
+}
+
+#define MAP const __grid_constant__ TensorMap
+#define PARAMETERS MAP a, MAP b, real* y, const real* bias, int accumulate, Sizes p
+
+// One block a multiprocessor: its registers are shared out between the roles.
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_a_lines(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_b_lines(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_both_lines(PARAMETERS);
+
+// Rows of a and b along the terms: a [M, K], b [N, K]
+KERNEL matmul_hopper(PARAMETERS) {
+    multiply<false, false>(&a, &b, y, bias, accumulate, p);
+}
+
+// a [K, M], b [N, K]
+KERNEL matmul_hopper_a_lines(PARAMETERS) {
+    multiply<true, false>(&a, &b, y, bias, accumulate, p);
+}
+
+// a [M, K], b [K, N]
+KERNEL matmul_hopper_b_lines(PARAMETERS) {
+    multiply<false, true>(&a, &b, y, bias, accumulate, p);
+}
+
+// a [K, M], b [K, N]
+KERNEL matmul_hopper_both_lines(PARAMETERS) {
+    multiply<true, true>(&a, &b, y, bias, accumulate, p);
+}

@@ -1,0 +1,73 @@
+package otherwise.backend.cuda;
+
+import otherwise.backend.DType;
+import otherwise.backend.MatmulSpec;
+import otherwise.backend.Storage;
+
+/// Launches of `matmul_hopper.cu`: large products of bf16 on a Hopper GPU.
+final class HopperMatmul {
+    private static final String FILE = "matmul_hopper";
+    private static final int ROWS = 128;
+    private static final int COLUMNS = 256;
+    private static final int TERMS = 64;
+    private static final int STAGES = 4;
+    private static final int THREADS = 384;
+
+    /// Stages, up to 1 KiB to where the first may begin, two barriers a stage.
+    private static final int SHARED = STAGES * (ROWS + COLUMNS) * TERMS * 2 + 1024 + STAGES * 16;
+
+    private final Kernels kernels;
+    private final Driver driver;
+
+    HopperMatmul(Kernels kernels) {
+        this.kernels = kernels;
+        driver = kernels.driver();
+    }
+
+    /// Whether this device can, and it is worth it: tiles for half of the multiprocessors, and results in half of what tiles cover.
+    boolean serves(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        if (!driver.hopper() || kernels.real() != DType.BF16 || !fits(y, a, b, bias, s)) return false;
+        long tiles = tiles(s);
+        return 2 * tiles >= driver.multiprocessors() && 2 * s.batch() * s.m() * s.n() >= tiles * ROWS * COLUMNS;
+    }
+
+    /// Rows, matrices and addresses of the operands in multiples of 16 bytes, of the result in pairs, and coordinates of 32 bits.
+    private static boolean fits(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        int eight = TensorMap.ALIGNMENT / DType.BF16.bytes();
+        long rows = (s.transposeA() ? s.m() : s.k()) | (s.transposeB() ? s.k() : s.n()) | s.n();
+        long addresses = address(a) | address(b) | address(y) | address(bias);
+        return s.k() > 0 && (rows | s.strideA() | s.strideB()) % eight == 0 && addresses % TensorMap.ALIGNMENT == 0
+                && Math.max(Math.max(s.m(), s.n()), Math.max(s.k(), s.batch())) < Integer.MAX_VALUE - COLUMNS;
+    }
+
+    private static long address(Storage s) {
+        return s == null ? 0 : ((CudaStorage) s).address();
+    }
+
+    private static long tiles(MatmulSpec s) {
+        return s.batch() * Math.ceilDiv(s.m(), ROWS) * Math.ceilDiv(s.n(), COLUMNS);
+    }
+
+    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
+        boolean aLines = s.transposeA();
+        boolean bLines = !s.transposeB();
+        var mapA = map(a, s.m(), s.k(), aLines, ROWS, s.batch(), s.strideA());
+        var mapB = map(b, s.n(), s.k(), bLines, COLUMNS, s.batch(), s.strideB());
+        long[] sizes = {s.batch(), s.m(), s.n(), s.k(), s.strideA() == 0 ? 0 : 1, s.strideB() == 0 ? 0 : 1};
+        var arguments = new Arguments().with(driver.encode(mapA)).with(driver.encode(mapB)).with(y).with(bias).with(accumulate ? 1 : 0)
+                .with(sizes);
+        var name = FILE + (aLines && bLines ? "_both_lines" : aLines ? "_a_lines" : bLines ? "_b_lines" : "");
+        kernels.launch(FILE, name, Grid.of(Math.min(tiles(s), driver.multiprocessors()), THREADS).shared(SHARED), arguments);
+    }
+
+    /// An operand of so many lines and terms. The rows in memory, and of a box, lie along the terms, or else along the lines.
+    private static TensorMap map(
+            Storage x, long lines, long terms, boolean alongLines, int tile, long batch, long stride) {
+        long columns = alongLines ? lines : terms;
+        long rows = alongLines ? terms : lines;
+        long rowBytes = columns * DType.BF16.bytes();
+        // One matrix has no next one, but its distance must not be nothing.
+        long matrixBytes = stride == 0 ? rows * rowBytes : stride * DType.BF16.bytes();
+        return new TensorMap(address(x), columns, rows, stride == 0 ? 1 : batch, rowBytes, matrixBytes, alongLines ? TERMS : tile);
+    }
+}

@@ -1,0 +1,169 @@
+package otherwise.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledIf;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+import otherwise.backend.MatmulSpec;
+import otherwise.support.Close;
+
+/// Products on the emulated Hopper GPU, which has two multiprocessors, against plain loops over the same numbers of bf16.
+@EnabledIf("otherwise.support.Emulated#present")
+class HopperMatmulTest {
+    /// Rounding to bf16, once.
+    private static final double LIMIT = 4e-3;
+
+    private final EmulatedDriver driver = new EmulatedDriver(0, true);
+    private final DevicePool pool = new DevicePool(driver);
+    private final Kernels kernels = new Kernels(driver, pool, DType.BF16);
+    private final Matmul matmul = new Matmul(kernels);
+    private final HopperMatmul hopper = new HopperMatmul(kernels);
+    private final SplittableRandom random = new SplittableRandom(7);
+
+    @AfterEach
+    void close() {
+        pool.close();
+        driver.close();
+    }
+
+    private static float wide(short bits) {
+        return Float.intBitsToFloat(bits << 16);
+    }
+
+    private short[] numbers(long n) {
+        var bits = new short[(int) n];
+        for (int i = 0; i < n; i++) bits[i] = (short) (Float.floatToRawIntBits((float) random.nextDouble(-1, 1)) >>> 16);
+        return bits;
+    }
+
+    private CudaStorage written(short[] bits) {
+        var storage = new CudaStorage(DType.BF16, bits.length, pool.take(2L * bits.length), pool);
+        driver.toDevice(storage.address(), MemorySegment.ofArray(bits));
+        return storage;
+    }
+
+    private double[] read(CudaStorage x) {
+        var bits = new short[(int) x.size()];
+        driver.toHost(MemorySegment.ofArray(bits), x.address());
+        return IntStream.range(0, bits.length).mapToDouble(i -> wide(bits[i])).toArray();
+    }
+
+    private void check(MatmulSpec s, boolean withBias, boolean accumulate) {
+        var a = numbers(s.strideA() * (s.batch() - 1) + s.m() * s.k());
+        var b = numbers(s.strideB() * (s.batch() - 1) + s.k() * s.n());
+        var bias = numbers(s.n());
+        var before = numbers(s.batch() * s.m() * s.n());
+        var expected = new double[before.length];
+        for (int e = 0; e < expected.length; e++) {
+            long j = e % s.n();
+            long i = e / s.n() % s.m();
+            long batch = e / s.n() / s.m();
+            double sum = (withBias ? wide(bias[(int) j]) : 0) + (accumulate ? wide(before[e]) : 0);
+            for (long k = 0; k < s.k(); k++) {
+                long atA = batch * s.strideA() + (s.transposeA() ? k * s.m() + i : i * s.k() + k);
+                long atB = batch * s.strideB() + (s.transposeB() ? j * s.k() + k : k * s.n() + j);
+                sum += (double) wide(a[(int) atA]) * wide(b[(int) atB]);
+            }
+            expected[e] = sum;
+        }
+        var deviceA = written(a);
+        var deviceB = written(b);
+        var deviceBias = withBias ? written(bias) : null;
+        var runs = new double[2][];
+        for (int run = 0; run < 2; run++) {
+            var y = accumulate ? written(before) : new CudaStorage(DType.BF16, before.length, pool.take(2L * before.length), pool);
+            hopper.matmul(y, deviceA, deviceB, deviceBias, s, accumulate);
+            runs[run] = read(y);
+        }
+        Close.check(s.toString(), runs[0], expected, LIMIT);
+        assertArrayEquals(runs[0], runs[1], "another run differs");
+    }
+
+    /// Sizes below a tile, at its edges, beyond them; fewer steps than stages, and more.
+    private static final long[][] SIZES = {{8, 8, 8}, {128, 256, 64}, {136, 264, 72}, {72, 24, 456}, {304, 520, 136}};
+
+    @TestFactory
+    Stream<DynamicTest> products() {
+        return Stream.of(SIZES).flatMap(z -> IntStream.range(0, 4).mapToObj(v -> {
+            var s = MatmulSpec.of(z[0], z[1], z[2], (v & 1) != 0, (v & 2) != 0);
+            return DynamicTest.dynamicTest(s.toString(), () -> check(s, v % 3 == 0, (v & 1) != 0));
+        }));
+    }
+
+    /// Rows that no layout needs in eights: those of op(a) if they lie along the terms, and the terms if no row lies along them.
+    @Test
+    void oddSizes() {
+        check(MatmulSpec.of(131, 40, 80, false, true), true, false);
+        check(MatmulSpec.of(1, 264, 8, false, false), false, true);
+        check(MatmulSpec.of(48, 40, 77, true, false), true, true);
+    }
+
+    @TestFactory
+    Stream<DynamicTest> batches() {
+        return IntStream.range(0, 4).mapToObj(v -> {
+            var s = new MatmulSpec(3, 136, 40, 72, (v & 1) != 0, (v & 2) != 0, v == 1 ? 0 : 136 * 72 + 8, v == 2 ? 0 : 40 * 72);
+            return DynamicTest.dynamicTest(s.toString(), () -> check(s, v == 0, v == 3));
+        });
+    }
+
+    /// Bands of tiles: more than 16 rows of them.
+    @Test
+    void manyTiles() {
+        check(MatmulSpec.of(17 * 128 + 8, 512 + 16, 8, false, true), false, false);
+    }
+
+    private boolean serves(MatmulSpec s) {
+        var y = new CudaStorage(DType.BF16, s.batch() * s.m() * s.n(), pool.take(2 * s.batch() * s.m() * s.n()), pool);
+        var a = new CudaStorage(DType.BF16, s.m() * s.k(), pool.take(2 * s.m() * s.k()), pool);
+        var b = new CudaStorage(DType.BF16, s.k() * s.n(), pool.take(2 * s.k() * s.n()), pool);
+        return hopper.serves(y, a, b, null, s);
+    }
+
+    @Test
+    void servesLargeProductsOfAlignedRows() {
+        assertTrue(serves(MatmulSpec.of(128, 256, 64, false, true)));
+        assertTrue(serves(MatmulSpec.of(128, 256, 65, true, false)));
+        assertFalse(serves(MatmulSpec.of(128, 256, 65, false, false)), "rows of a are not aligned");
+        assertFalse(serves(MatmulSpec.of(128, 256, 65, true, true)), "rows of b are not aligned");
+        assertFalse(serves(MatmulSpec.of(129, 256, 64, true, true)), "rows of a along the lines are not aligned");
+        assertFalse(serves(MatmulSpec.of(128, 252, 64, false, true)), "rows of y are not aligned");
+        assertFalse(serves(MatmulSpec.of(128, 256, 0, false, true)), "no terms");
+        assertFalse(serves(MatmulSpec.of(40, 256, 64, false, true)), "mostly beyond the edge");
+        var bf16 = new CudaStorage(DType.BF16, 1 << 20, pool.take(2 << 20), pool);
+        var s = MatmulSpec.of(128, 256, 64, false, true);
+        assertTrue(hopper.serves(bf16, bf16.slice(8, 8192), bf16, null, s));
+        assertFalse(hopper.serves(bf16, bf16.slice(4, 8192), bf16, null, s), "the address of a is not aligned");
+        assertFalse(new HopperMatmul(new Kernels(driver, pool, DType.F32)).serves(bf16, bf16, bf16, null, s), "of floats");
+        assertFalse(new HopperMatmul(new Kernels(new EmulatedDriver(1), pool, DType.BF16)).serves(bf16, bf16, bf16, null, s), "no Hopper");
+    }
+
+    /// Who is asked for a product takes the kernel where it serves: it finds what the others must not do, and they do.
+    @Test
+    void productsGoToTheRightKernel() {
+        var s = MatmulSpec.of(128, 256, 64, false, true);
+        var a = written(numbers(128 * 64));
+        var b = written(numbers(256 * 64));
+        var y = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
+        var z = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
+        matmul.matmul(y, a, b, null, s, false);
+        matmul.naive(z, a, b, null, s, false);
+        Close.check("hook", read(y), read(z), 2 * LIMIT);
+        a.release();
+        var wrong = assertThrows(DeviceException.class, () -> matmul.matmul(y, a, b, null, s, false));
+        assertTrue(wrong.getMessage().contains("kernel matmul_hopper,"), wrong.getMessage());
+        assertEquals(2, driver.multiprocessors());
+    }
+}

@@ -1,0 +1,171 @@
+// The instructions of kernels/hopper.cuh one by one, and what no device would let pass.
+#include "hopper.cuh"
+
+#define MAP const __grid_constant__ TensorMap
+
+// Dynamic shared memory where swizzles begin.
+__device__ unsigned char* aligned(unsigned char* shared) {
+    return shared + (0u - address_in_shared(shared)) % 1024u;
+}
+
+// A barrier that all threads and the device see.
+__device__ void begin(Barrier* b, int arrivals) {
+    if (threadIdx.x == 0) {
+        barrier_begin(b, arrivals);
+        shared_visible();
+    }
+    __syncthreads();
+}
+
+// y [rows, 64] = the box at (x, y, z), as threads read it
+KERNEL box(unsigned short* y, MAP map, int rows, int first_x, int first_y, int first_z) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* to = aligned(shared);
+    Barrier* came = reinterpret_cast<Barrier*>(to + rows * 128);
+    begin(came, 1);
+    if (threadIdx.x == 0) {
+        barrier_arrive_and_expect(came, rows * 128);
+        copy_box(to, &map, first_x, first_y, first_z, came);
+    }
+    barrier_wait(came, 0);
+    for (int i = (int) threadIdx.x; i < rows * 64; i += (int) blockDim.x) {
+        int row = i / 64, column = i % 64;
+        y[i] = reinterpret_cast<unsigned short*>(to)[swizzled<8>(row, column / 8) * 8 + column % 8];
+    }
+}
+
+// What `product` does wrong
+enum { NOTHING, DOES_NOT_WAIT_FOR_BOXES, NO_FENCE, OVERWRITES, READS_TOO_EARLY, NEVER_WAITS, HALF_THE_GROUP };
+
+// y [64, 256] = a [64, 64] · b [64, 256] twice over, the second time on top of the first: in two groups, each of four products
+template <bool A_LINES, bool B_LINES>
+__device__ void product(float* y, const TensorMap* a, const TensorMap* b, int wrong) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* a_tile = aligned(shared);
+    unsigned char* b_tile = a_tile + 8192;
+    Barrier* came = reinterpret_cast<Barrier*>(b_tile + 4 * 8192);
+    begin(came, 1);
+    if (threadIdx.x == 0) {
+        barrier_arrive_and_expect(came, 5 * 8192);
+        copy_box(a_tile, a, 0, 0, 0, came);
+        if (!B_LINES) copy_box(b_tile, b, 0, 0, 0, came);
+        else
+            for (int i = 0; i < 4; i++) copy_box(b_tile + i * 8192, b, i * 64, 0, 0, came);
+    }
+    if (wrong != DOES_NOT_WAIT_FOR_BOXES) barrier_wait(came, 0);
+    if (wrong == HALF_THE_GROUP && threadIdx.x >= 64) return;
+    float sums[128];
+    for (int twice = 0; twice < 2; twice++) {
+        if (wrong != NO_FENCE) wgmma_fence();
+        for (int k = 0; k < 4; k++) {
+            unsigned long long u = A_LINES ? operand(a_tile + k * 2048, 8192) : operand(a_tile + k * 32, 16);
+            unsigned long long v = B_LINES ? operand(b_tile + k * 2048, 8192) : operand(b_tile + k * 32, 16);
+            wgmma_bf16<A_LINES, B_LINES>(sums, u, v, twice + k > 0);
+        }
+        wgmma_commit();
+        if (wrong == NEVER_WAITS) return;
+        wgmma_wait<1>();
+    }
+    if (wrong == OVERWRITES) {
+        unsigned zeros[4] = {};
+        for (int i = (int) threadIdx.x; i < 512; i += 128) reinterpret_cast<uint4*>(a_tile)[i] = *reinterpret_cast<uint4*>(zeros);
+        __syncthreads();
+    }
+    if (wrong != READS_TOO_EARLY) wgmma_finish(sums);
+    int lane = (int) threadIdx.x % 32, row = (int) threadIdx.x / 32 * 16 + lane / 4;
+    for (int i = 0; i < 128; i++) y[(row + i / 2 % 2 * 8) * 256 + i / 4 * 8 + lane % 4 * 2 + i % 2] = sums[i];
+    if (wrong == READS_TOO_EARLY) wgmma_finish(sums);
+}
+
+KERNEL product_along_terms(float* y, MAP a, MAP b, int wrong) {
+    product<false, false>(y, &a, &b, wrong);
+}
+
+KERNEL product_a_lines(float* y, MAP a, MAP b, int wrong) {
+    product<true, false>(y, &a, &b, wrong);
+}
+
+KERNEL product_b_lines(float* y, MAP a, MAP b, int wrong) {
+    product<false, true>(y, &a, &b, wrong);
+}
+
+KERNEL product_both_lines(float* y, MAP a, MAP b, int wrong) {
+    product<true, true>(y, &a, &b, wrong);
+}
+
+// y [64, 256]: all are 16 · 2 · 3, of operands that threads have written, and made visible or not; `shift` bytes from where swizzles begin
+KERNEL product_of_written(float* y, int visible, int shift) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* tile = aligned(shared);
+    unsigned short* numbers = reinterpret_cast<unsigned short*>(tile);
+    for (int i = (int) threadIdx.x; i < 5 * 4096; i += 128) numbers[i] = to_bf16(i < 4096 ? 2.f : 3.f).bits;
+    if (visible) shared_visible();
+    __syncthreads();
+    float sums[128];
+    wgmma_fence();
+    wgmma_bf16<false, false>(sums, operand(tile + shift, 16), operand(tile + 8192, 16), false);
+    wgmma_commit();
+    wgmma_finish(sums);
+    for (int i = 0; i < 128; i++) y[threadIdx.x * 128 + i] = sums[i];
+}
+
+// y [rounds]: what one warp hands to another through one place, by two barriers
+KERNEL hand_over(float* y, int rounds) {
+    DYNAMIC_SHARED(Barrier, barriers);
+    float* place = reinterpret_cast<float*>(barriers + 2);
+    Barrier *full = barriers, *empty = barriers + 1;
+    begin(full, 32);
+    begin(empty, 1);
+    for (int i = 0; i < rounds; i++) {
+        if (threadIdx.x < 32) {
+            barrier_wait(empty, i % 2 ^ 1);
+            if (threadIdx.x == (unsigned) i % 32) *place = (float) (i * i);
+            barrier_arrive(full);
+        } else {
+            barrier_wait(full, i % 2);
+            if (threadIdx.x == 32) {
+                y[i] = *place;
+                barrier_arrive(empty);
+            }
+        }
+    }
+}
+
+// What `wrong` does
+enum {
+    ARRIVES_TOO_OFTEN, WAITS_FOR_NOBODY, NO_BARRIER, WRITES_A_BARRIER, READS_A_BARRIER, MISALIGNED_BOX, NO_MAP, UNSEEN_BARRIER, LEAVES_EARLY,
+    FEWER_BYTES
+};
+
+KERNEL wrong(unsigned long long* y, MAP map, int what) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* to = aligned(shared);
+    Barrier* b = reinterpret_cast<Barrier*>(to + 8192);
+    if (what != NO_BARRIER && what != UNSEEN_BARRIER) begin(b, 2);
+    if (what == ARRIVES_TOO_OFTEN) {
+        barrier_arrive_and_expect(b, 16);
+        barrier_arrive(b);
+    }
+    if (what == WAITS_FOR_NOBODY) barrier_wait(b, 0);
+    if (what == NO_BARRIER) barrier_arrive(b);
+    if (what == WRITES_A_BARRIER) *b = 0;
+    if (what == READS_A_BARRIER) y[0] = *b;
+    if (what == MISALIGNED_BOX) copy_box(to + 64, &map, 0, 0, 0, b);
+    if (what == NO_MAP) {
+        TensorMap none = {};
+        copy_box(to, &none, 0, 0, 0, b);
+    }
+    if (what == UNSEEN_BARRIER) {
+        barrier_begin(b, 1);
+        copy_box(to, &map, 0, 0, 0, b);
+    }
+    if (what == LEAVES_EARLY) {
+        for (int i = 0; i < 8; i++) copy_box(to, &map, 0, 0, 0, b);
+    }
+    if (what == FEWER_BYTES && threadIdx.x == 0) {
+        barrier_arrive(b);
+        barrier_arrive_and_expect(b, 8192 + 16);
+        copy_box(to, &map, 0, 0, 0, b);
+    }
+    if (what == FEWER_BYTES) barrier_wait(b, 0);
+}
