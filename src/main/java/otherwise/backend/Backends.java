@@ -15,15 +15,24 @@ public final class Backends {
         return List.of("cpu", "cuda", "cuda-emulated");
     }
 
+    /// Opens a device, which computes products and convolutions with NVIDIA's libraries where it can.
+    ///
+    /// @throws DeviceException if there is no such device, or it is not present here
+    public static Backend open(String name, int threads) {
+        return open(name, threads, Libraries.AUTO);
+    }
+
     /// Opens a device. The CUDA devices may be asked to store numbers in half the room: `cuda:bf16`.
     ///
     /// @param threads how many threads it may use; 0 means all processors
-    /// @throws DeviceException if there is no such device, or it is not present here
-    public static Backend open(String name, int threads) {
+    /// @param libraries who computes products and convolutions; on a device other than `cuda` it is always we
+    /// @throws DeviceException if there is no such device, or it is not present here, or a library is not that is asked for by name
+    public static Backend open(String name, int threads, Libraries libraries) {
+        if (!name.equals("cuda") && !name.equals("cuda" + SHORT)) libraries.refuse(name);
         var real = name.endsWith(SHORT) ? DType.BF16 : DType.F32;
         return switch (name) {
             case "cpu" -> new CpuBackend(threads);
-            case "cuda", "cuda" + SHORT -> CudaBackend.open(0, real);
+            case "cuda", "cuda" + SHORT -> CudaBackend.open(0, real, libraries);
             case "cuda-emulated", "cuda-emulated" + SHORT -> CudaBackend.emulated(threads, real);
             default -> throw new DeviceException("no device named '" + name + "'; there are: " + String.join(", ", names())
                     + ", and cuda" + SHORT + " to store numbers in half the room");

@@ -5,11 +5,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
-import otherwise.backend.Backends;
 import otherwise.explain.PromptEmbedding;
 import otherwise.explain.TokenizerFile;
 import otherwise.tensor.Tape;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -42,8 +42,8 @@ final class EncodePrompt implements Callable<Integer> {
             description = "How many tokens are kept at most (default: ${DEFAULT-VALUE}, as Wan has it).")
     private int length;
 
-    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(names = "--threads", defaultValue = "0", paramLabel = "N", description = "How many threads; 0 for all processors.")
     private int threads;
@@ -60,7 +60,7 @@ final class EncodePrompt implements Callable<Integer> {
         if (Files.exists(out) && !force) throw new IllegalArgumentException(out + ": exists already; --force replaces it");
         if (length < 1) throw new IllegalArgumentException("--length " + length + ": at least 1");
         var ids = TokenizerFile.open(tokenizer);
-        try (var backend = Backends.open(device, threads);
+        try (var backend = device.open(threads);
                 var _ = backend.scope();
                 var _ = Tape.off();
                 var progress = new LateBar("blocks")) {

@@ -8,7 +8,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
-import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
@@ -22,6 +21,7 @@ import otherwise.metrics.Ssim;
 import otherwise.report.ContactSheet;
 import otherwise.tensor.Tape;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `otherwise evaluate-generator`: does noise decide where the object goes, and does it stay the same object?
@@ -55,8 +55,8 @@ final class EvaluateGenerator implements Callable<Integer> {
     @Option(names = "--sheet", paramLabel = "FILE", description = "Also draw the first generated clips into this PNG.")
     private Path sheet;
 
-    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
             description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
@@ -64,7 +64,7 @@ final class EvaluateGenerator implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        try (var backend = Backends.open(device, threads);
+        try (var backend = device.open(threads);
                 var _ = Tape.off()) {
             var generator = Models.generator(new ModelFiles(models), backend);
             var data = new ShapeMoving(Preset.mini());

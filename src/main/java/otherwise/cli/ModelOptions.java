@@ -2,8 +2,8 @@ package otherwise.cli;
 
 import java.nio.file.Path;
 import otherwise.backend.Backend;
-import otherwise.backend.Backends;
 import otherwise.explain.ModelFiles;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// Which models, and where they run.
@@ -11,9 +11,8 @@ final class ModelOptions {
     @Option(names = "--models", paramLabel = "DIR", description = "Folder with the three model files (default: those that ship).")
     private Path models;
 
-    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME",
-            description = "Where to compute; see: otherwise devices (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
             description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")
@@ -31,10 +30,11 @@ final class ModelOptions {
     }
 
     Backend open() {
-        return Backends.open(device, threads);
+        return device.open(threads);
     }
 
+    /// The device as it was asked for.
     String device() {
-        return device;
+        return device.toString();
     }
 }

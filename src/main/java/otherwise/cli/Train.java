@@ -21,6 +21,7 @@ import otherwise.train.Optimizer;
 import otherwise.train.Parameters;
 import otherwise.train.Training;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `otherwise train classifier|vae|generator`: trains the networks of a Shape-Moving explanation from nothing.
@@ -68,9 +69,8 @@ final class Train implements Callable<Integer> {
                 description = "Seed of data, weights and noise (default: ${DEFAULT-VALUE}).")
         long seed;
 
-        @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME",
-                description = "Where to compute (default: ${DEFAULT-VALUE}).")
-        String device;
+        @Mixin
+        DeviceOptions device;
 
         @Option(names = "--threads", defaultValue = "0", paramLabel = "N",
                 description = "CPU threads; 0 means all (default: ${DEFAULT-VALUE}).")

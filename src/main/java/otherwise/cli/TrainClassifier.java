@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.explain.ModelFiles;
@@ -38,7 +37,7 @@ final class TrainClassifier implements Callable<Integer> {
                 List.of(2, 4, 4), 32, List.of(2, 2, 2), List.of(2, 4, 8), List.of(4, 4, 4), 4, ShapeMoving.CLASSES.size(), 1e-5);
         long steps = common.steps(3000);
         int batch = common.batch(32);
-        try (var backend = Backends.open(common.device, common.threads)) {
+        try (var backend = common.device.open(common.threads)) {
             var parameters = new Parameters(backend, new SwinInitializer(), common.seed);
             var swin = VideoSwin.load(Weights.of(parameters), config);
             var training = new Training(parameters, common.settings(steps, 1e-3, 0.999, 250), common.out);

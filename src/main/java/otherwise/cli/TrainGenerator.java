@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
-import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
@@ -85,7 +84,7 @@ final class TrainGenerator implements Callable<Integer> {
         var dit = new WanConfig("i2v", List.of(1, 2, 2), TEXT, 36, 128, 512, 64, 32, 16, 4, 6, true, true, 1e-6, 64);
         var clip = new ClipConfig(64, 16, 64, 4, 4, 3, true, ClipConfig.Activation.GELU, 1e-5);
         long steps = common.steps(60_000);
-        try (var backend = Backends.open(common.device, common.threads)) {
+        try (var backend = common.device.open(common.threads)) {
             var codec = Train.codec(Models.vae(files, backend));
             var parameters = new Parameters(backend, initializer, common.seed);
             // Class-agnostic and fixed, as the paper's one prompt is: rows that say nothing about the motion.

@@ -9,7 +9,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
-import otherwise.backend.Backends;
 import otherwise.data.Preset;
 import otherwise.explain.ModelFiles;
 import otherwise.io.InvalidFileException;
@@ -75,7 +74,7 @@ final class TrainVae implements Callable<Integer> {
         // The statistics by which latents are normalised are measured when the network is done.
         var raw = new LatentScale(Collections.nCopies(config.zDim(), 0f), Collections.nCopies(config.zDim(), 1f));
         long steps = common.steps(8000);
-        try (var backend = Backends.open(common.device, common.threads)) {
+        try (var backend = common.device.open(common.threads)) {
             var parameters = new Parameters(backend, initializer, common.seed, frozen);
             var vae = WanVae.load(Weights.of(parameters), config, raw);
             var training = new Training(parameters, common.settings(steps, fresh ? 3e-3 : 2e-3, 0.999, 500), common.out);

@@ -7,9 +7,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import otherwise.backend.Backends;
 import otherwise.cli.verify.Verification;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -33,8 +33,8 @@ import picocli.CommandLine.Spec;
         })
 public final class Verify implements Callable<Integer> {
 
-    @Option(names = "--device", paramLabel = "NAME", defaultValue = "cpu", description = "Where to compute (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(names = "--threads", paramLabel = "N", defaultValue = "0", description = "How many threads; 0 for all processors.")
     private int threads;
@@ -53,7 +53,7 @@ public final class Verify implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         var wrong = new ArrayList<String>();
         var unreadable = new ArrayList<String>();
-        try (var backend = Backends.open(device, threads)) {
+        try (var backend = device.open(threads)) {
             for (var file : files) {
                 try {
                     var verification = Verification.of(file, backend);

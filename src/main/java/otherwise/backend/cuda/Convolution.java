@@ -8,7 +8,7 @@ import otherwise.backend.Storage;
 import otherwise.backend.cuda.Matmul.Tiling;
 
 /// Launches of `conv3d.cu`.
-final class Convolution {
+final class Convolution implements Convolutions {
     private static final String FILE = "conv3d";
 
     /// Elements of a block that sums for a bias, at least, and parts of such a sum at most.
@@ -82,11 +82,13 @@ final class Convolution {
                 Axis.forward(s.w(), s.kernelW(), s.strideW(), s.frontW(), s.outW()));
     }
 
-    void forward(Storage y, Storage x, Storage weight, Storage bias, ConvSpec s) {
+    @Override
+    public void forward(Storage y, Storage x, Storage weight, Storage bias, ConvSpec s) {
         multiply(y, x, weight, bias, forward(s));
     }
 
-    void toInput(Storage dx, Storage dy, Storage weight, ConvSpec s) {
+    @Override
+    public void toInput(Storage dx, Storage dy, Storage weight, ConvSpec s) {
         for (var t : Axis.phases(s.t(), s.kernelT(), s.strideT(), s.frontT(), s.outT()))
             for (var h : Axis.phases(s.h(), s.kernelH(), s.strideH(), s.frontH(), s.outH()))
                 for (var w : Axis.phases(s.w(), s.kernelW(), s.strideW(), s.frontW(), s.outW()))
@@ -111,7 +113,8 @@ final class Convolution {
         }
     }
 
-    void toWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec s) {
+    @Override
+    public void toWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec s) {
         var p = forward(s);
         long size = p.rows * p.terms();
         if (size > 0) {

@@ -5,11 +5,13 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
+import otherwise.backend.Libraries;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Scope;
 import otherwise.backend.Storage;
 
-/// Everything by kernels of our own, on whatever device a [Driver] reaches.
+/// Everything by kernels of our own, on whatever device a [Driver] reaches; on a GPU, products and convolutions by NVIDIA's libraries if they
+/// are there and wanted.
 ///
 /// This class only hands out memory and passes calls on; the launches live beside it, one file a family of kernels.
 public final class CudaBackend implements Backend {
@@ -22,11 +24,11 @@ public final class CudaBackend implements Backend {
     private final Reductions reductions;
     private final Spatial spatial;
     private final Rows rows;
-    private final Matmul matmul;
-    private final Convolution convolution;
+    private final Serving serving;
     private final Attention attention;
 
-    private CudaBackend(Driver driver, DType real) {
+    /// @param libraries `null` for a device on which there are none
+    private CudaBackend(Driver driver, DType real, Libraries libraries) {
         this.driver = driver;
         this.real = real;
         pool = new DevicePool(driver);
@@ -36,9 +38,8 @@ public final class CudaBackend implements Backend {
         reductions = new Reductions(kernels);
         spatial = new Spatial(kernels);
         rows = new Rows(kernels);
-        matmul = new Matmul(kernels);
-        convolution = new Convolution(kernels);
         attention = new Attention(kernels);
+        serving = libraries == null ? Serving.ours(kernels) : Serving.of(libraries, driver, kernels);
     }
 
     /// The kernels on the processor of this machine: for tests and for learning.
@@ -47,16 +48,17 @@ public final class CudaBackend implements Backend {
     /// @param real `F32` or `BF16`: what numbers are stored as; sums are in `F32`
     /// @throws otherwise.backend.DeviceException without g++
     public static CudaBackend emulated(int threads, DType real) {
-        return new CudaBackend(new EmulatedDriver(threads), real);
+        return new CudaBackend(new EmulatedDriver(threads), real, null);
     }
 
     /// The kernels on an NVIDIA GPU.
     ///
     /// @param device its number, as `CUDA_VISIBLE_DEVICES` leaves them
     /// @param real `F32` or `BF16`, as above
-    /// @throws otherwise.backend.DeviceException without a driver, or such a device
-    public static CudaBackend open(int device, DType real) {
-        return new CudaBackend(new JCudaDriver(device), real);
+    /// @param libraries who multiplies and convolves
+    /// @throws otherwise.backend.DeviceException without a driver, or such a device, or a library that is asked for by name
+    public static CudaBackend open(int device, DType real, Libraries libraries) {
+        return new CudaBackend(new JCudaDriver(device), real, libraries);
     }
 
     @Override
@@ -66,7 +68,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return driver.description();
+        return serving.description().isEmpty() ? driver.description() : driver.description() + ", " + serving.description();
     }
 
     @Override
@@ -209,22 +211,22 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec spec, boolean accumulate) {
-        matmul.matmul(y, a, b, bias, spec, accumulate);
+        serving.products().matmul(y, a, b, bias, spec, accumulate);
     }
 
     @Override
     public void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec) {
-        convolution.forward(y, x, weight, bias, spec);
+        serving.convolutions().forward(y, x, weight, bias, spec);
     }
 
     @Override
     public void conv3dToInput(Storage dx, Storage dy, Storage weight, ConvSpec spec) {
-        convolution.toInput(dx, dy, weight, spec);
+        serving.convolutions().toInput(dx, dy, weight, spec);
     }
 
     @Override
     public void conv3dToWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec spec) {
-        convolution.toWeight(dweight, dbias, dy, x, spec);
+        serving.convolutions().toWeight(dweight, dbias, dy, x, spec);
     }
 
     @Override
@@ -314,6 +316,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void close() {
+        serving.close();
         pool.close();
         driver.close();
     }

@@ -1,6 +1,7 @@
 package otherwise.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
@@ -56,6 +57,12 @@ interface Driver extends AutoCloseable {
     ///
     /// @throws DeviceException if the device refuses, or found a fault, with the name of the kernel
     void launch(Function function, Grid grid, Arguments arguments);
+
+    /// Has a library of CUDA give the device work, after what was launched before and before what is launched later.
+    ///
+    /// @param what for a message, should the device find a fault in it
+    /// @param call is given the order of the work, and finds the device current on its thread
+    void enqueue(Object what, Consumer<DeviceStream> call);
 
     /// Waits until everything is done.
     void synchronize();

@@ -37,6 +37,7 @@ import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import jcuda.NativePointerObject;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
@@ -44,7 +45,6 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
-import jcuda.driver.CUstream;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
@@ -85,7 +85,7 @@ final class JCudaDriver implements Driver {
 
     private final CUdevice device = new CUdevice();
     private final CUcontext context = new CUcontext();
-    private final CUstream stream = new CUstream();
+    private final DeviceStream stream = new DeviceStream();
     private final String model;
     private final String architecture;
     private final boolean pools;
@@ -96,7 +96,7 @@ final class JCudaDriver implements Driver {
     private final KernelCompiler compiler;
     private PinnedCopies copies;
     private TensorMaps maps;
-    private Launch last;
+    private Object last; // launched or called, for a message
 
     /// @param ordinal the device's number, as `CUDA_VISIBLE_DEVICES` leaves them
     /// @throws DeviceException if there is no driver, or no such device
@@ -263,6 +263,13 @@ final class JCudaDriver implements Driver {
         checkLaunch(launch, cuLaunchKernel(f.handle, (int) grid.blocksX(), (int) grid.blocksY(), (int) grid.blocksZ(), grid.threadsX(),
                 grid.threadsY(), grid.threadsZ(), grid.sharedBytes(), stream, Pointer.to(parameters), null));
         last = launch;
+    }
+
+    @Override
+    public synchronized void enqueue(Object what, Consumer<DeviceStream> call) {
+        enter();
+        call.accept(stream);
+        last = what;
     }
 
     @Override

@@ -2,8 +2,6 @@ package otherwise.backend.cuda;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.SymbolLookup;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -23,8 +21,15 @@ final class JCudaLibraries {
     private static final String VERSION = "12.6.0";
     private static final String DRIVER = "JCudaDriver";
     private static final String NVRTC = "JNvrtc";
+    private static final String CUBLAS = "JCublas2";
+    private static final String CUDNN = "JCudnn";
     static final String LIBCUDA = "libcuda.so.1";
     private static final String LIBNVRTC = "libnvrtc.so.12";
+    private static final String LIBCUBLAS = "libcublas.so.12";
+    private static final String LIBCUDNN = "libcudnn.so.8";
+
+    /// The newest JCudnn there is. Beside a JCuda of [#VERSION] it looks for its native half under that version.
+    private static final String CUDNN_VERSION = "11.7.0";
 
     private JCudaLibraries() {}
 
@@ -34,48 +39,52 @@ final class JCudaLibraries {
     static synchronized void loadDriver() {
         var platform = System.getProperty("os.name") + " " + System.getProperty("os.arch");
         if (!platform.equals("Linux amd64")) throw new DeviceException("cuda needs Linux on x86-64; this is " + platform);
-        if (!present(LIBCUDA)) {
+        if (!CudaLibraries.present(LIBCUDA)) {
             throw new DeviceException(
                     "cuda needs the library " + LIBCUDA + " of an NVIDIA driver, which is not found; it comes with the driver, "
                             + "and nothing else of CUDA need be installed");
         }
-        load(DRIVER, "jcuda.driver.JCudaDriver");
+        load(DRIVER, VERSION, "jcuda.driver.JCudaDriver");
     }
 
     /// Makes `jcuda.nvrtc` usable.
     ///
     /// @return why it is not
     static synchronized Optional<String> loadNvrtc() {
-        if (!present(LIBNVRTC) && !presentInToolkit()) return Optional.of(LIBNVRTC + " is not found");
         try {
-            load(NVRTC, "jcuda.nvrtc.JNvrtc");
+            require(LIBNVRTC, "libnvrtc-builtins.so.12.3");
+            load(NVRTC, VERSION, "jcuda.nvrtc.JNvrtc");
             return Optional.empty();
         } catch (DeviceException e) {
             return Optional.of(e.getMessage());
         }
     }
 
-    private static boolean present(String library) {
-        try {
-            SymbolLookup.libraryLookup(library, Arena.global());
-            return true;
-        } catch (IllegalArgumentException _) {
-            return false;
-        }
+    /// Makes `jcuda.jcublas.JCublas2` usable.
+    ///
+    /// @throws DeviceException with the library that is missing, or cannot be loaded
+    static synchronized void loadCublas() {
+        require(LIBCUBLAS, "libcublasLt.so.12");
+        load(CUBLAS, VERSION, "jcuda.jcublas.JCublas2");
     }
 
-    /// Where the CUDA toolkit is installed without the system's loader knowing. Once loaded, the library answers to its name.
-    private static boolean presentInToolkit() {
-        for (var home : Arrays.asList(System.getenv("CUDA_HOME"), System.getenv("CUDA_PATH"), "/usr/local/cuda", "/usr/local/cuda-12")) {
-            if (home != null && present(Path.of(home, "lib64", LIBNVRTC).toString())) return true;
-        }
-        return false;
+    /// Makes `jcuda.jcudnn.JCudnn` usable.
+    ///
+    /// @throws DeviceException with the library that is missing, or cannot be loaded
+    static synchronized void loadCudnn() {
+        // cuDNN asks for its own parts by name, when they are needed.
+        require(LIBCUDNN, "libcublasLt.so.12", LIBCUBLAS, LIBCUDNN, "libcudnn_ops_infer.so.8", "libcudnn_cnn_infer.so.8",
+                "libcudnn_ops_train.so.8", "libcudnn_cnn_train.so.8");
+        load(CUDNN, CUDNN_VERSION, "jcuda.jcudnn.JCudnn");
     }
 
-    private static void load(String library, String face) {
-        var name = library + "-" + VERSION + "-linux-x86_64";
-        var file = unpack(System.mapLibraryName(name));
-        refuseOthers(System.mapLibraryName(name));
+    private static void require(String library, String... parts) {
+        if (CudaLibraries.find(library, parts).isEmpty()) throw new DeviceException(library + " is not found");
+    }
+
+    private static void load(String library, String version, String face) {
+        var file = unpack(file(library, version), file(library, VERSION));
+        refuseOthers(file(library, VERSION));
         var property = "java.io.tmpdir";
         var before = System.getProperty(property);
         System.setProperty(property, file.getParent().toString());
@@ -89,6 +98,10 @@ final class JCudaLibraries {
         }
     }
 
+    private static String file(String library, String version) {
+        return System.mapLibraryName(library + "-" + version + "-linux-x86_64");
+    }
+
     /// What lies on the library path comes first for JCuda: then two would be loaded, and chance decides which one is called.
     private static void refuseOthers(String file) {
         for (var folder : System.getProperty("java.library.path", "").split(java.io.File.pathSeparator)) {
@@ -99,12 +112,14 @@ final class JCudaLibraries {
     }
 
     /// The library of the jar as a file that only its owner can change.
-    static Path unpack(String file) {
+    ///
+    /// @param as its name there
+    static Path unpack(String file, String as) {
         try (var in = JCudaLibraries.class.getResourceAsStream("/lib/" + file)) {
             if (in == null) throw new DeviceException("lib/" + file + " is missing from this build");
             var bytes = in.readAllBytes();
             var folder = KernelFiles.cache().resolve("jcuda-" + VERSION + "-" + KernelFiles.hash(bytes));
-            var target = KernelFiles.privately(folder).resolve(file);
+            var target = KernelFiles.privately(folder).resolve(as);
             // Compared byte by byte, which is stronger than by a hash, on every start.
             if (!Files.isRegularFile(target, LinkOption.NOFOLLOW_LINKS) || !Arrays.equals(Files.readAllBytes(target), bytes)) {
                 var made = Files.createTempFile(folder, "unpacked", ".so");
@@ -120,7 +135,7 @@ final class JCudaLibraries {
     /// The files of CUDA and JCuda that this process has loaded, as the kernel tells.
     static List<String> loaded() {
         try (var lines = Files.lines(Path.of("/proc/self/maps"))) {
-            return lines.filter(line -> line.matches(".*/lib(cuda\\.so|nvrtc\\.so|JCuda|JNvrtc)[^/]*"))
+            return lines.filter(line -> line.matches(".*/lib(cuda\\.so|nvrtc\\.so|cublas|cudnn|JCu|JNvrtc)[^/]*"))
                     .map(line -> line.substring(line.indexOf('/'))).distinct().toList();
         } catch (IOException e) {
             throw new UncheckedIOException("/proc/self/maps", e);

@@ -5,7 +5,7 @@ import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
 
 /// Launches of `matmul.cu`.
-final class Matmul {
+final class Matmul implements Products {
     private static final String FILE = "matmul";
 
     private final Kernels kernels;
@@ -54,7 +54,8 @@ final class Matmul {
         }
     }
 
-    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
+    @Override
+    public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
         if (s.batch() * s.m() * s.n() == 0) return;
         if (hopper.serves(y, a, b, bias, s)) hopper.matmul(y, a, b, bias, s, accumulate);
         else matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));

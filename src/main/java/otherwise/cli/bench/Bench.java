@@ -10,11 +10,13 @@ import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import otherwise.cli.DeviceOptions;
 import otherwise.cli.bench.Cases.Case;
 import otherwise.explain.ModelFiles;
 import otherwise.io.AtomicFile;
 import otherwise.report.Table;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `otherwise bench`: medians of what matters, alone or against a peer in the same process.
@@ -61,8 +63,8 @@ public final class Bench implements Callable<Integer> {
     @Option(names = "--jmh", description = "Run under JMH instead: every case in processes of its own, on the CPU.")
     private boolean jmh;
 
-    @Option(names = "--device", defaultValue = "cpu", paramLabel = "NAME", description = "Where to compute (default: ${DEFAULT-VALUE}).")
-    private String device;
+    @Mixin
+    private DeviceOptions device;
 
     @Option(names = "--models", paramLabel = "DIR", description = "Models of the case bttf (default: those that ship).")
     private Path models;
@@ -104,7 +106,7 @@ public final class Bench implements Callable<Integer> {
     }
 
     private int underJmh(List<Case> chosen) {
-        if (peers || out != null || !device.equals("cpu"))
+        if (peers || out != null || !device.toString().equals("cpu"))
             throw new IllegalArgumentException("--jmh goes with neither --peers nor --device nor --out");
         var harness = ServiceLoader.load(Harness.class).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("--jmh: not on the class path; " + WITH_PEERS));
@@ -128,7 +130,7 @@ public final class Bench implements Callable<Integer> {
     }
 
     private List<Engine> engines() {
-        var engines = new ArrayList<Engine>(List.of(new Ours(device, files())));
+        var engines = new ArrayList<Engine>(List.of(new Ours(device::open, files())));
         if (!peers) return engines;
         ServiceLoader.load(Engine.class).forEach(engines::add);
         if (engines.size() == 1) {

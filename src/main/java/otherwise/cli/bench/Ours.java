@@ -6,11 +6,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import otherwise.autograd.Activations;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
-import otherwise.backend.Backends;
 import otherwise.backend.Scope;
 import otherwise.diffusion.EulerSolver;
 import otherwise.diffusion.FlowSchedule;
@@ -30,11 +30,12 @@ import otherwise.tensor.Tensor;
 
 /// This library's side of the benchmarks.
 final class Ours implements Engine {
-    private final String device;
+    private final IntFunction<Backend> device;
     private final ModelFiles files;
     private Backend backend;
 
-    Ours(String device, ModelFiles files) {
+    /// @param device opens it, for so many threads
+    Ours(IntFunction<Backend> device, ModelFiles files) {
         this.device = device;
         this.files = files;
     }
@@ -47,7 +48,7 @@ final class Ours implements Engine {
     @Override
     public void threads(int count) {
         close();
-        backend = Backends.open(device, count);
+        backend = device.apply(count);
     }
 
     @Override

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Libraries;
 
 /// What [JCudaDriverTest] runs in a process of its own, in which the libraries of CUDA are stand-ins: prints what it finds.
 final class JCudaDriverProbe {
@@ -28,6 +29,7 @@ final class JCudaDriverProbe {
             System.out.println("for hopper: " + message(() -> new KernelCompiler("sm_90").compile("matmul_hopper", "nothing", DType.BF16)));
             var missing = new ArrayList<String>();
             System.out.println("unknown: " + Nvrtc.find("sm_75", missing).isPresent() + missing);
+            System.out.println("serving: " + serving(driver));
             System.out.println("code: " + driver.description());
         }
         System.out.println("device 7: " + message(() -> new JCudaDriver(7)));
@@ -71,6 +73,15 @@ final class JCudaDriverProbe {
         var values = new long[bytes.length / Long.BYTES];
         ByteBuffer.wrap(bytes).order(ByteOrder.nativeOrder()).asLongBuffer().get(values);
         return Arrays.toString(values);
+    }
+
+    /// The libraries are asked for the same things on the driver's order of work.
+    private static String serving(JCudaDriver driver) {
+        try (var pool = new DevicePool(driver)) {
+            var serving = Serving.of(Libraries.AUTO, driver, new Kernels(driver, pool, DType.F32));
+            serving.close();
+            return serving.description();
+        }
     }
 
     private static String message(Runnable call) {

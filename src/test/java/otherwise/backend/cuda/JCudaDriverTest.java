@@ -15,10 +15,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,17 +32,17 @@ class JCudaDriverTest {
     @Test
     void theNativesAreUnpackedWhereOnlyTheirOwnerWritesAndComparedBeforeUse() throws IOException {
         assumeLinux();
-        var file = JCudaLibraries.unpack(LIBRARY);
+        var file = JCudaLibraries.unpack(LIBRARY, LIBRARY);
         assertEquals("rwx------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file.getParent())));
         var bytes = Files.readAllBytes(file);
         var time = Files.getLastModifiedTime(file);
-        assertEquals(file, JCudaLibraries.unpack(LIBRARY));
+        assertEquals(file, JCudaLibraries.unpack(LIBRARY, LIBRARY));
         assertEquals(time, Files.getLastModifiedTime(file));
         var changed = bytes.clone();
         changed[changed.length / 2] ^= 1;
         // a new file under the name: another process may have the old one loaded
         Files.move(Files.write(file.resolveSibling("changed.so"), changed), file, StandardCopyOption.REPLACE_EXISTING);
-        assertArrayEquals(bytes, Files.readAllBytes(JCudaLibraries.unpack(LIBRARY)));
+        assertArrayEquals(bytes, Files.readAllBytes(JCudaLibraries.unpack(LIBRARY, LIBRARY)));
     }
 
     @Test
@@ -104,13 +102,13 @@ class JCudaDriverTest {
     void standInsForDriverAndCompilerAreAskedForTheRightThings(@TempDir Path folder) throws IOException, InterruptedException {
         assumeLinux();
         assumeTrue(runs("g++", "--version"), "there is no g++");
-        var library = standIn(folder, "libcuda.cpp", "libcuda.so.1");
-        var nvrtc = standIn(folder, "libnvrtc.cpp", "libnvrtc.so.12");
-        var environment = Map.of("LD_LIBRARY_PATH", folder.toString(), "XDG_CACHE_HOME", folder.toString());
-        var lines = run(environment, Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), JCudaDriverProbe.class.getName())
-                .lines()
-                .collect(Collectors.toMap(line -> line.substring(0, line.indexOf(": ")), line -> line.substring(line.indexOf(": ") + 2)));
+        assumeFalse(CudaNativesTest.bundled(), "this build has the real libraries");
+        var library = StandIn.library(folder, "libcuda.cpp", "libcuda.so.1");
+        var nvrtc = StandIn.library(folder, "libnvrtc.cpp", "libnvrtc.so.12");
+        StandIn.library(folder, "libcublas.cpp", "libcublas.so.12", "-DVERSION=120604");
+        StandIn.library(folder, "libcudnn.cpp", "libcudnn.so.9", "-DVERSION=91002");
+        var lines = StandIn.lines(JCudaDriverProbe.class,
+                Map.of("LD_LIBRARY_PATH", folder.toString(), "XDG_CACHE_HOME", folder.toString(), "STAND_IN_STREAM", "32"));
         var description = lines.get("description");
         assertTrue(description.startsWith("Stand-in, sm_90, driver for CUDA 12.6, 512 of 1024 MiB free, kernels "), description);
         assertTrue(description.contains(" at first use, libraries ") || description.contains("from this build"), description);
@@ -126,6 +124,8 @@ class JCudaDriverTest {
         assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 1, 1, 1, 3, 3, 0, 0]", lines.get("tensor map"));
         assertTrue(lines.get("unknown").contains("NVRTC 99.9 does not know sm_75"), lines.get("unknown"));
         assertEquals("[2.5, 4.5, 6.5]", lines.get("affine"));
+        assertEquals("products by cuBLAS 12.6.4 through JCublas2, convolutions by cuDNN 9.10.2 through java.lang.foreign",
+                lines.get("serving"));
         // also where code came with this build, because the stand-in cannot read it
         assertTrue(lines.get("code").matches(".*, kernels by NVRTC 99.9 at first use, .*"), lines.get("code"));
         assertEquals("cuda: there is no device 7, the driver shows 1", lines.get("device 7"));
@@ -133,15 +133,6 @@ class JCudaDriverTest {
                 "cuda: cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS: an illegal memory access was encountered; the last kernel launched "
                         + "before was kernel axpy (3×1×1 blocks of 64×1×1 threads, 0 bytes shared; 5 2.5)",
                 lines.get("fault"));
-    }
-
-    private String standIn(Path folder, String source, String name) throws IOException, InterruptedException {
-        try (var in = getClass().getResourceAsStream(source)) {
-            Files.copy(in, folder.resolve(source));
-        }
-        var library = folder.resolve(name).toString();
-        run(Map.of(), "g++", "-shared", "-fPIC", "-O1", "-Wl,-soname," + name, folder.resolve(source).toString(), "-o", library);
-        return library;
     }
 
     private static void assumeLinux() {
@@ -160,23 +151,13 @@ class JCudaDriverTest {
 
     private static boolean runs(String... command) {
         try {
-            run(Map.of(), command);
+            StandIn.run(Map.of(), command);
             return true;
         } catch (IOException _) {
             return false;
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
-    }
-
-    private static String run(Map<String, String> environment, String... command) throws IOException, InterruptedException {
-        var builder = new ProcessBuilder(new ArrayList<>(List.of(command))).redirectErrorStream(true);
-        builder.environment().putAll(environment);
-        var process = builder.start();
-        process.getOutputStream().close();
-        var output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertEquals(0, process.waitFor(), output);
-        return output;
     }
 
     private static List<String> compiled() throws IOException {

@@ -1,0 +1,185 @@
+package otherwise.backend.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
+import otherwise.backend.ConvSpec;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+import otherwise.backend.Libraries;
+import otherwise.backend.MatmulSpec;
+import otherwise.backend.Storage;
+
+/// What [CudaLibrariesTest] runs in a process of its own, in which cuBLAS and cuDNN are stand-ins that compute: compares them, bound in each
+/// way, with our kernels on the emulated device, and prints the largest error relative to the largest result.
+final class CudaLibrariesProbe {
+    private final Driver driver = poisoning(new EmulatedDriver(1));
+    private final DevicePool pool = new DevicePool(driver);
+    private final Kernels kernels;
+    private final Matmul matmul;
+    private final Convolution convolution;
+    private final SplittableRandom random = new SplittableRandom(5);
+    private int ours;
+
+    private CudaLibrariesProbe(DType real) {
+        kernels = new Kernels(driver, pool, real);
+        matmul = new Matmul(kernels);
+        convolution = new Convolution(kernels);
+    }
+
+    public static void main(String[] args) {
+        for (var real : new DType[] {DType.F32, DType.BF16}) {
+            var probe = new CudaLibrariesProbe(real);
+            System.out.println("serving " + real + ": " + probe.serving(Libraries.AUTO));
+            System.out.println("ours " + real + ": " + probe.serving(Libraries.OURS));
+            for (var binding : List.<CublasProducts.Binding>of(JCublas::new, ForeignCublas::new)) probe.products(binding, real);
+            for (var binding : List.<Function<DeviceStream, Cudnn>>of(JCudnn::new, ForeignCudnn::new)) probe.convolutions(binding, real);
+        }
+    }
+
+    private String serving(Libraries libraries) {
+        var serving = Serving.of(libraries, driver, kernels);
+        serving.close();
+        return serving.description();
+    }
+
+    private void products(CublasProducts.Binding binding, DType real) {
+        var calls = proxy(Products.class, matmul, (_, _) -> ours++);
+        try (var cublas = new CublasProducts(binding, driver, kernels, calls)) {
+            double worst = 0;
+            for (int c = 0; c < 16; c++) {
+                boolean transposeA = (c & 1) != 0;
+                boolean transposeB = (c & 2) != 0;
+                boolean bias = (c & 4) != 0;
+                boolean accumulate = (c & 8) != 0;
+                for (var s : List.of(new MatmulSpec(1, 5, 7, 9, transposeA, transposeB, 0, 0),
+                        new MatmulSpec(3, 4, 1, 6, transposeA, transposeB, 24, 6),
+                        new MatmulSpec(2, 1, 3, 2, transposeA, transposeB, 0, 6))) {
+                    long size = s.batch() * s.m() * s.n();
+                    var a = values(Math.max(s.m() * s.k(), s.batch() * s.strideA()));
+                    var b = values(Math.max(s.n() * s.k(), s.batch() * s.strideB()));
+                    var before = values(size);
+                    var added = bias ? values(s.n()) : null;
+                    worst = Math.max(worst,
+                            error(accumulate ? before : null, size, (products, y) -> products.matmul(y, a, b, added, s, accumulate),
+                                    cublas, matmul));
+                }
+            }
+            System.out.println(cublas.description() + " " + real + ": " + worst);
+            System.out.println(cublas.description() + " " + real + " left to us: " + ours);
+            var none = MatmulSpec.of(2, 3, 0, false, false);
+            error(null, 6, (products, y) -> products.matmul(y, values(1), values(1), null, none, false), cublas, matmul);
+            System.out.println(cublas.description() + " " + real + " without terms: " + ours);
+            ours = 0;
+        }
+    }
+
+    private void convolutions(Function<DeviceStream, Cudnn> binding, DType real) {
+        var calls = proxy(Convolutions.class, convolution, (_, _) -> ours++);
+        try (var cudnn = new CudnnConvolutions(binding, driver, kernels, calls)) {
+            double worst = 0;
+            for (var s : List.of(
+                    new ConvSpec(2, 3, 2, 4, 5, 6, 3, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1), // all ends alike
+                    new ConvSpec(1, 2, 3, 3, 4, 4, 3, 3, 3, 1, 1, 1, 2, 0, 1, 1, 1, 1), // causal in time
+                    new ConvSpec(2, 2, 2, 1, 6, 7, 1, 3, 3, 1, 2, 2, 0, 0, 0, 1, 0, 1), // halves height and width
+                    new ConvSpec(1, 2, 2, 5, 2, 2, 3, 1, 1, 2, 1, 1, 2, 0, 0, 0, 0, 0))) { // halves time, and looks back
+                var x = values(s.batch() * s.inputs() * s.t() * s.h() * s.w());
+                var weight = values(s.outputs() * s.taps());
+                var bias = values(s.outputs());
+                long outputs = s.batch() * s.outputs() * s.outT() * s.outH() * s.outW();
+                var dy = values(outputs);
+                for (var added : Arrays.asList(bias, null))
+                    worst = Math.max(worst, error(null, outputs, (c, y) -> c.forward(y, x, weight, added, s), cudnn, convolution));
+                worst = Math.max(worst, error(null, x.size(), (c, dx) -> c.toInput(dx, dy, weight, s), cudnn, convolution));
+            }
+            System.out.println(cudnn.description() + " " + real + ": " + worst);
+            System.out.println(cudnn.description() + " " + real + " left to us: " + ours);
+            var s = new ConvSpec(1, 1, 1, 1, 2, 2, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0);
+            var x = values(5).slice(1, 4);
+            error(null, 4, (c, y) -> c.forward(y, x, values(1), null, s), cudnn, convolution);
+            error(null, 1, (c, y) -> c.toWeight(y, null, x, x, s), cudnn, convolution);
+            System.out.println(cudnn.description() + " " + real + " between addresses, and to the weight: " + ours);
+            ours = 0;
+        }
+    }
+
+    /// The largest difference of two results, relative to the largest of the second. What nobody writes is no number.
+    private <T> double error(Storage before, long size, BiConsumer<T, Storage> call, T library, T kernel) {
+        var results = List.of(library, kernel).stream().map(who -> {
+            var y = allocate(size);
+            if (before != null) driver.toDevice(y.address(), bytes((CudaStorage) before));
+            call.accept(who, y);
+            return floats(y);
+        }).toList();
+        double difference = 0;
+        double largest = 0;
+        for (int i = 0; i < size; i++) {
+            double d = Math.abs(results.get(0)[i] - results.get(1)[i]);
+            if (Double.isNaN(d)) return d;
+            difference = Math.max(difference, d);
+            largest = Math.max(largest, Math.abs(results.get(1)[i]));
+        }
+        return difference == 0 ? 0 : difference / largest;
+    }
+
+    private CudaStorage allocate(long n) {
+        return new CudaStorage(kernels.real(), n, pool.take(n * kernels.real().bytes()), pool);
+    }
+
+    private CudaStorage values(long n) {
+        var y = allocate(n);
+        var all = MemorySegment.ofArray(new byte[(int) (n * kernels.real().bytes())]);
+        for (int i = 0; i < n; i++) {
+            int bits = Float.floatToRawIntBits(random.nextFloat() - 0.5f);
+            if (kernels.real() == DType.BF16) all.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i, (short) (bits >>> 16));
+            else all.set(ValueLayout.JAVA_INT_UNALIGNED, 4L * i, bits);
+        }
+        driver.toDevice(y.address(), all);
+        return y;
+    }
+
+    private MemorySegment bytes(CudaStorage s) {
+        var bytes = MemorySegment.ofArray(new byte[(int) (s.size() * s.type().bytes())]);
+        driver.toHost(bytes, s.address());
+        return bytes;
+    }
+
+    private float[] floats(CudaStorage s) {
+        var bytes = bytes(s);
+        var floats = new float[(int) s.size()];
+        for (int i = 0; i < floats.length; i++) {
+            floats[i] = s.type() == DType.BF16
+                    ? Float.intBitsToFloat(bytes.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2L * i) << 16)
+                    : bytes.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * i);
+        }
+        return floats;
+    }
+
+    /// The emulated device looks on while kernels write, not while a library does: here memory is full of NaN when it is handed out.
+    private static Driver poisoning(Driver driver) {
+        return proxy(Driver.class, driver, (name, arguments) -> {
+            if (!name.equals("handOut") || (long) arguments[1] == 0) return;
+            var bytes = MemorySegment.ofArray(new byte[Math.toIntExact((long) arguments[1])]);
+            driver.toDevice((long) arguments[0], bytes.fill((byte) -1));
+        });
+    }
+
+    /// Tells of every call when it has been made.
+    private static <T> T proxy(Class<T> type, T of, BiConsumer<String, Object[]> called) {
+        return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, (_, method, arguments) -> {
+            try {
+                var result = method.invoke(of, arguments);
+                called.accept(method.getName(), arguments);
+                return result;
+            } catch (InvocationTargetException e) {
+                throw e.getCause() instanceof DeviceException refusal ? refusal : new AssertionError(e.getCause());
+            }
+        }));
+    }
+}
