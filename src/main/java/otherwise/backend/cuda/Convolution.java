@@ -7,7 +7,7 @@ import otherwise.backend.DType;
 import otherwise.backend.Storage;
 import otherwise.backend.cuda.Matmul.Tiling;
 
-/// Launches of `conv3d.cu`.
+/// Launches of `conv3d.cu`, and the choice between it and `conv3d_tensor.cu`.
 final class Convolution implements Convolutions {
     private static final String FILE = "conv3d";
 
@@ -16,14 +16,16 @@ final class Convolution implements Convolutions {
     private static final long BIAS_PARTS = 64;
 
     private final Kernels kernels;
+    private final TensorConvolution tensor;
 
     Convolution(Kernels kernels) {
         this.kernels = kernels;
+        tensor = new TensorConvolution(kernels);
     }
 
     /// The kernels' struct Axis: position u and tap d read element `u·stride + first + d·turn` of `source`; the tap is element
     /// `tap + d·step` of a kernel of `weight`, the result goes to `start + u·every` of `size`.
-    private record Axis(
+    record Axis(
             long columns, long taps, long source, long stride, long first, long turn, long weight, long tap, long step, long size,
             long start, long every) {
 
@@ -44,6 +46,13 @@ final class Convolution implements Convolutions {
             var all = new ArrayList<Axis>();
             for (int phase = 0; phase < Math.min(stride, size); phase++) all.add(backward(size, kernel, stride, front, source, phase));
             return all;
+        }
+
+        /// The positions from `from` on, `count` at most, where only what they reach is there to be read.
+        Axis part(long from, long count, ConvolutionSlabs.Reach reach) {
+            return new Axis(
+                    Math.clamp(columns - from, 0, count), taps, reach.size(from, count), stride, first + from * stride - reach.from(from),
+                    turn, weight, tap, step, size, start + from * every, every);
         }
 
         long[] struct() {
@@ -70,7 +79,8 @@ final class Convolution implements Convolutions {
         }
     }
 
-    private static long kernelSize(ConvSpec s) {
+    /// Taps of a kernel, without its channels.
+    static long kernelSize(ConvSpec s) {
         return (long) s.kernelT() * s.kernelH() * s.kernelW();
     }
 
@@ -84,11 +94,16 @@ final class Convolution implements Convolutions {
 
     @Override
     public void forward(Storage y, Storage x, Storage weight, Storage bias, ConvSpec s) {
-        multiply(y, x, weight, bias, forward(s));
+        if (kernels.real() == DType.BF16 && TensorConvolution.suits(s, s.inputs())) tensor.forward(y, x, weight, bias, s);
+        else multiply(y, x, weight, bias, forward(s));
     }
 
     @Override
     public void toInput(Storage dx, Storage dy, Storage weight, ConvSpec s) {
+        if (kernels.real() == DType.BF16 && TensorConvolution.suits(s, s.outputs())) {
+            tensor.toInput(dx, dy, weight, s);
+            return;
+        }
         for (var t : Axis.phases(s.t(), s.kernelT(), s.strideT(), s.frontT(), s.outT()))
             for (var h : Axis.phases(s.h(), s.kernelH(), s.strideH(), s.frontH(), s.outH()))
                 for (var w : Axis.phases(s.w(), s.kernelW(), s.strideW(), s.frontW(), s.outW()))

@@ -22,7 +22,9 @@ import otherwise.backend.DeviceException;
 final class KernelFiles {
     /// The kernel files, without `.cu`.
     static final List<String> ALL =
-            List.of("convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "attention");
+            List.of(
+                    "convert", "elementwise", "movement", "reduce", "spatial", "rows", "channel_norm", "matmul", "conv3d", "conv3d_tensor",
+                    "attention");
 
     /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
     static final List<String> HOPPER = List.of("matmul_hopper");
