@@ -80,6 +80,11 @@ public interface Backend extends AutoCloseable {
     /// Gives what the pool holds for reuse back to the system: where one part of a work ends, and the next asks for other sizes.
     void trim();
 
+    /// A stopwatch for what this device does, not for how fast it is asked to.
+    default Timer timer() {
+        return Timer.byClock();
+    }
+
     // ---- to and from the host ------------------------------------------------------------------------------------------------
 
     /// y = values, converted to the type of y.
@@ -129,6 +134,14 @@ public interface Backend extends AutoCloseable {
 
     /// y `[yRows, C]` = 0, then row index[r] of y += row r of x `[rows, C]` in the order of r; negative indices are left out.
     void scatterAddRows(Storage y, Storage x, Storage index, long rows, long yRows, long c);
+
+    // ---- drawing -------------------------------------------------------------------------------------------------------------
+
+    /// y = the numbers, uniform in [0, 1), of [Philox4x32] with the key `seed`: four of each counter of this stream, from `counter` on.
+    void uniform(Storage y, long seed, long stream, long counter);
+
+    /// As above, standard normal numbers.
+    void normal(Storage y, long seed, long stream, long counter);
 
     // ---- products ------------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 package otherwise.tensor;
 
 import otherwise.backend.Backend;
+import otherwise.backend.Shape;
 
 /// A stream of random numbers that depends on its seed alone: the same on every machine, device and number of threads.
 public sealed interface Random permits Philox, TorchRandom {
@@ -11,11 +12,15 @@ public sealed interface Random permits Philox, TorchRandom {
     /// The next `n` numbers of the standard normal distribution.
     float[] normal(int n);
 
-    /// A tensor of the next standard normal numbers, in row-major order.
+    /// A tensor of the next uniform numbers, in row-major order: the same ones as on the host.
+    default Tensor uniform(Backend backend, long... dims) {
+        return Tensor.of(backend, uniform(Math.toIntExact(Shape.of(dims).size())), dims);
+    }
+
+    /// A tensor of the next standard normal numbers, in row-major order: the same ones as on the host, on some devices but for the last bit
+    /// of one in a hundred million.
     default Tensor normal(Backend backend, long... dims) {
-        long n = 1;
-        for (long d : dims) n = Math.multiplyExact(n, d);
-        return Tensor.of(backend, normal(Math.toIntExact(n)), dims);
+        return Tensor.of(backend, normal(Math.toIntExact(Shape.of(dims).size())), dims);
     }
 
     /// Counter-based: streams of one seed are independent of each other, and any can be made again by itself.

@@ -13,6 +13,7 @@ import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
+import otherwise.backend.Philox4x32;
 import otherwise.backend.Scope;
 import otherwise.backend.Storage;
 
@@ -264,6 +265,24 @@ public final class Reference implements Backend {
         for (long r = 0; r < rows; r++) {
             long target = (long) at(index).at(r);
             if (target >= 0) for (long j = 0; j < c; j++) at(y).add(target * c + j, at(x).at(r * c + j));
+        }
+    }
+
+    @Override
+    public void uniform(Storage y, long seed, long stream, long counter) {
+        var four = new float[4];
+        for (long i = 0; i < y.size(); i++) {
+            Philox4x32.uniform(four, seed, stream, counter + i / 4);
+            at(y).set(i, four[(int) (i % 4)]);
+        }
+    }
+
+    @Override
+    public void normal(Storage y, long seed, long stream, long counter) {
+        var four = new float[4];
+        for (long i = 0; i < y.size(); i++) {
+            Philox4x32.normal(four, seed, stream, counter + i / 4);
+            at(y).set(i, four[(int) (i % 4)]);
         }
     }
 

@@ -154,6 +154,16 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void uniform(Storage y, long seed, long stream, long counter) {
+        Noise.uniform(parallel, at(y), seed, stream, counter, y.size());
+    }
+
+    @Override
+    public void normal(Storage y, long seed, long stream, long counter) {
+        Noise.normal(parallel, at(y), seed, stream, counter, y.size());
+    }
+
+    @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec spec, boolean accumulate) {
         Gemm.matmul(parallel, at(y), at(a), at(b), at(bias), spec, accumulate);
     }

@@ -9,6 +9,7 @@ import otherwise.backend.Libraries;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Scope;
 import otherwise.backend.Storage;
+import otherwise.backend.Timer;
 
 /// Everything by kernels of our own, on whatever device a [Driver] reaches; on a GPU, products and convolutions by NVIDIA's libraries if they
 /// are there and wanted.
@@ -22,6 +23,7 @@ public final class CudaBackend implements Backend {
     private final Elementwise elementwise;
     private final Movement movement;
     private final Reductions reductions;
+    private final Philox philox;
     private final Spatial spatial;
     private final Rows rows;
     private final Serving serving;
@@ -36,6 +38,7 @@ public final class CudaBackend implements Backend {
         elementwise = new Elementwise(kernels);
         movement = new Movement(kernels);
         reductions = new Reductions(kernels);
+        philox = new Philox(kernels);
         spatial = new Spatial(kernels);
         rows = new Rows(kernels);
         attention = new Attention(kernels);
@@ -96,6 +99,11 @@ public final class CudaBackend implements Backend {
     @Override
     public void trim() {
         pool.trim();
+    }
+
+    @Override
+    public Timer timer() {
+        return driver.timer();
     }
 
     @Override
@@ -207,6 +215,16 @@ public final class CudaBackend implements Backend {
     @Override
     public void scatterAddRows(Storage y, Storage x, Storage index, long count, long yRows, long c) {
         movement.scatterAddRows(y, x, index, count, yRows, c);
+    }
+
+    @Override
+    public void uniform(Storage y, long seed, long stream, long counter) {
+        philox.uniform(y, seed, stream, counter);
+    }
+
+    @Override
+    public void normal(Storage y, long seed, long stream, long counter) {
+        philox.normal(y, seed, stream, counter);
     }
 
     @Override

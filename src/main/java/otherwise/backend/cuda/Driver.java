@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.function.Consumer;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Timer;
 
 /// What is needed of a device: memory by address, copies, kernels. All work is done in the order of the calls; [#toHost] and
 /// [#synchronize] wait for it. Calls may come from any thread, one at a time.
@@ -66,6 +67,9 @@ interface Driver extends AutoCloseable {
 
     /// Waits until everything is done.
     void synchronize();
+
+    /// Measures how long what is launched takes.
+    Timer timer();
 
     @Override
     void close();

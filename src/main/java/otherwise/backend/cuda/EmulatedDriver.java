@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Timer;
 
 /// The kernels of `kernels/*.cu` on this machine's processor: compiled by g++ against `kernels/emulation`, called through
 /// [java.lang.foreign].
@@ -231,6 +232,12 @@ final class EmulatedDriver implements Driver {
 
     @Override
     public void synchronize() {}
+
+    /// A launch returns when it is done.
+    @Override
+    public Timer timer() {
+        return Timer.byClock();
+    }
 
     @Override
     public void close() {}

@@ -38,6 +38,7 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 import jcuda.NativePointerObject;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
@@ -47,6 +48,7 @@ import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Timer;
 
 /// An NVIDIA GPU, through the driver API: no more of CUDA than the graphics driver brings need be installed.
 ///
@@ -276,6 +278,16 @@ final class JCudaDriver implements Driver {
     public synchronized void synchronize() {
         enter();
         check("cuStreamSynchronize", cuStreamSynchronize(stream));
+    }
+
+    @Override
+    public Timer timer() {
+        return new EventTimer(stream, this::checked);
+    }
+
+    private synchronized void checked(String name, IntSupplier call) {
+        enter();
+        check(name, call.getAsInt());
     }
 
     private void enter() {

@@ -190,6 +190,12 @@ public final class DryBackend implements Backend {
     }
 
     @Override
+    public void uniform(Storage y, long seed, long stream, long counter) {}
+
+    @Override
+    public void normal(Storage y, long seed, long stream, long counter) {}
+
+    @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
         product(2.0 * s.batch() * s.m() * s.n() * s.k());
     }

@@ -4,17 +4,18 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.concurrent.Callable;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
+import otherwise.backend.DeviceException;
 import otherwise.cli.DeviceOptions;
 import otherwise.cli.bench.Cases.Case;
+import otherwise.cli.bench.Cases.Suite;
 import otherwise.explain.ModelFiles;
 import otherwise.io.AtomicFile;
-import otherwise.report.Table;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,21 +30,23 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  otherwise bench --case matmul-1536 --threads 1",
             "  otherwise bench --peers --out benchmarks.md",
+            "  otherwise bench --set gpu --device cuda:bf16",
             "With --peers or --jmh the launcher builds with the Maven profile peers, which fetches libtorch (110 MB).",
-            "Exit code 1: slower than it must be, or the results differ."
+            "Exit code 1: slower than it must be, or the results differ; 3: the device could not do a case."
         })
 public final class Bench implements Callable<Integer> {
     private static final int DONE = 0;
     private static final int NO = 1;
+    private static final int CANNOT = 3;
     private static final String WITH_PEERS = "start with tools/otherwise, or build with ./mvnw -Ppeers";
 
-    /// Above this two libraries have not computed the same.
-    private static final double SAME = 1e-3;
-
     @Option(names = "--case", paramLabel = "NAME",
-            description = "What to measure, may be repeated: matmul-1536, matmul-3072, conv3d, attention, layer-norm, gelu, softmax, wan-block, bttf. "
-                    + "Default: all.")
+            description = "What to measure, may be repeated; a wrong name lists all. Default: those of --set.")
     private List<String> cases = new ArrayList<>();
+
+    @Option(names = "--set", defaultValue = "cpu", paramLabel = "cpu|gpu|tiny",
+            description = "Which cases: for a processor; for a large GPU, at the sizes of Wan2.1 14B; or those, tiny (default: ${DEFAULT-VALUE}).")
+    private Suite suite;
 
     @Option(names = "--threads", split = ",", defaultValue = "0", paramLabel = "N",
             description = "CPU threads, perhaps several: 1,2. 0 means all (default: ${DEFAULT-VALUE}).")
@@ -69,6 +72,13 @@ public final class Bench implements Callable<Integer> {
     @Option(names = "--models", paramLabel = "DIR", description = "Models of the case bttf (default: those that ship).")
     private Path models;
 
+    @Option(names = "--list", paramLabel = "FILE", description = "Measure nothing, but write what the cases are, as JSON.")
+    private Path list;
+
+    @Option(names = "--beside", paramLabel = "FILE",
+            description = "What another program measured of the same cases, as tools/gpu/peer.py writes it: put it into the table.")
+    private Path beside;
+
     @Option(names = "--out", paramLabel = "FILE", description = "Also write the table, as Markdown.")
     private Path out;
 
@@ -77,32 +87,33 @@ public final class Bench implements Callable<Integer> {
         if (rounds < 1) throw new IllegalArgumentException("--rounds " + rounds + ": at least 1");
         for (int count : threads) if (count < 0) throw new IllegalArgumentException("--threads " + count + ": not negative");
         var chosen = new ArrayList<Case>();
-        for (var name : cases.isEmpty() ? Cases.names() : cases) chosen.add(Cases.named(name, files()));
+        for (var name : cases.isEmpty() ? Cases.names(suite) : cases) chosen.add(Cases.named(name, files()));
+        if (list != null) {
+            CaseFile.write(list, chosen);
+            return DONE;
+        }
         if (jmh) return underJmh(chosen);
-        var engines = engines();
-        var heads = new ArrayList<>(List.of("case", "what", "threads"));
-        for (var engine : engines) heads.add(engine.name() + " ms");
-        heads.add("GFLOP/s");
-        if (engines.size() > 1) heads.addAll(List.of("speed / peer", "must", "aim", "difference"));
-        var table = Table.of(heads.toArray(String[]::new));
-        boolean good = true;
+        var ours = new Ours(device::open, files());
+        var engines = engines(ours);
+        var figures = new Figures(
+                engines.stream().map(Engine::name).toList(), device.toString().startsWith("cuda"),
+                beside == null ? Optional.empty() : Optional.of(Elsewhere.read(beside)));
+        int code = DONE;
         try (var bar = bar((long) chosen.size() * threads.size())) {
             for (int count : threads) {
-                int used = used(count);
-                for (var engine : engines) engine.threads(used);
                 for (var c : chosen) {
                     bar.setExtraMessage(" " + c.name());
-                    var m = measured(c, engines);
-                    good &= row(table, c, used, m);
-                    if (out != null) AtomicFile.write(out, table.markdown());
+                    for (var engine : engines) engine.threads(used(count));
+                    code = Math.max(code, measured(c, used(count), ours, engines, figures));
+                    if (out != null) AtomicFile.write(out, figures.table().markdown());
                     bar.step();
                 }
             }
         } finally {
             engines.forEach(Engine::close);
         }
-        System.out.print(table.text());
-        return good ? DONE : NO;
+        System.out.print(figures.table().text());
+        return code;
     }
 
     private int underJmh(List<Case> chosen) {
@@ -129,8 +140,8 @@ public final class Bench implements Callable<Integer> {
         return new ModelFiles(models());
     }
 
-    private List<Engine> engines() {
-        var engines = new ArrayList<Engine>(List.of(new Ours(device::open, files())));
+    private List<Engine> engines(Ours ours) {
+        var engines = new ArrayList<Engine>(List.of(ours));
         if (!peers) return engines;
         ServiceLoader.load(Engine.class).forEach(engines::add);
         if (engines.size() == 1) {
@@ -140,33 +151,21 @@ public final class Bench implements Callable<Integer> {
         return engines;
     }
 
-    private Measurement measured(Case c, List<Engine> engines) {
+    /// Measures a case and adds its row; returns an exit code. A case that needs more memory than the device has keeps no other from being
+    /// measured.
+    private int measured(Case c, int threads, Ours ours, List<Engine> engines, Figures figures) {
         var workloads = new ArrayList<Engine.Workload>();
         try {
             for (var engine : engines) workloads.add(engine.prepare(c.kind(), c.inputs(), c.numbers()));
-            return Measurement.of(workloads, rounds, warm);
+            var m = Measurement.of(workloads, rounds, warm);
+            return figures.add(c, threads, m, ours.peak(), ours.width()) ? DONE : NO;
+        } catch (DeviceException e) {
+            System.err.println(c.name() + ": " + e.getMessage());
+            figures.addFailed(c, threads);
+            return CANNOT;
         } finally {
             workloads.forEach(Engine.Workload::close);
         }
-    }
-
-    /// Adds the row; returns whether the figures are as they must be.
-    private static boolean row(Table table, Case c, int threads, Measurement m) {
-        var cells = new ArrayList<Object>(List.of(c.name(), c.what(), threads));
-        for (double seconds : m.seconds()) cells.add(String.format(Locale.ROOT, "%.2f", 1000 * seconds));
-        double ours = m.seconds().getFirst();
-        cells.add(c.flops() > 0 ? String.format(Locale.ROOT, "%.0f", c.flops() / ours * 1e-9) : "–");
-        if (m.seconds().size() == 1) {
-            table.row(cells.toArray());
-            return true;
-        }
-        double speed = m.seconds().get(1) / ours;
-        cells.add(String.format(Locale.ROOT, "%.2f", speed));
-        cells.add(String.format(Locale.ROOT, "%.2f", c.must()));
-        cells.add(String.format(Locale.ROOT, "%.2f", c.aim()));
-        cells.add(String.format(Locale.ROOT, "%.1e", m.difference()));
-        table.row(cells.toArray());
-        return speed >= c.must() && m.difference() < SAME;
     }
 
     private static ProgressBar bar(long steps) {

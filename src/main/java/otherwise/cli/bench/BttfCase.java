@@ -45,17 +45,17 @@ final class BttfCase {
             var seen = generator.clip().features(ClipVision.preprocess(first, generator.clip().config().imageSize()));
             var latent = generator.latent();
             inputs.add(Array.normal("z", 1, latent.dims()));
-            inputs.add(new Array("original", clip.floats(), clip.shape().dims()));
-            inputs.add(new Array("told", I2vConditioning.of(generator.vae(), first, original.frames()).floats(), 1, 4 + latent.dim(1),
+            inputs.add(new Array.Given("original", clip.floats(), clip.shape().dims()));
+            inputs.add(new Array.Given("told", I2vConditioning.of(generator.vae(), first, original.frames()).floats(), 1, 4 + latent.dim(1),
                     latent.dim(2), latent.dim(3), latent.dim(4)));
-            inputs.add(new Array("image", seen.floats(), seen.shape().dims()));
-            inputs.add(new Array("text", generator.prompt().floats(), 1, generator.prompt().dim(0), generator.prompt().dim(1)));
+            inputs.add(new Array.Given("image", seen.floats(), seen.shape().dims()));
+            inputs.add(new Array.Given("text", generator.prompt().floats(), 1, generator.prompt().dim(0), generator.prompt().dim(1)));
             var schedule = FlowSchedule.euler(steps, generator.shift());
             inputs.add(sigmas(schedule, steps));
             inputs.add(times(schedule, steps, generator.transformer().config().freqDim()));
             inputs.add(gram(clip.floats(), original.frames(), original.height() * original.width()));
-            inputs.add(new Array("mean", new float[] {123.675f / 255, 116.28f / 255, 103.53f / 255}, 1, 3, 1, 1, 1));
-            inputs.add(new Array("deviation", new float[] {58.395f / 255, 57.12f / 255, 57.375f / 255}, 1, 3, 1, 1, 1));
+            inputs.add(new Array.Given("mean", new float[] {123.675f / 255, 116.28f / 255, 103.53f / 255}, 1, 3, 1, 1, 1));
+            inputs.add(new Array.Given("deviation", new float[] {58.395f / 255, 57.12f / 255, 57.375f / 255}, 1, 3, 1, 1, 1));
             var scale = generator.vae().scale();
             inputs.add(channels("vae.latents_mean", scale.mean()));
             inputs.add(channels("vae.latents_inverse", scale.inverse()));
@@ -75,7 +75,8 @@ final class BttfCase {
         weights(inputs, files.vae(), "", "vae.");
         weights(inputs, files.classifier(), "", "swin.");
         return new Cases.Case(
-                "bttf", "bttf", "an iteration at n = " + steps + " of the built-in explanation, gradient to the noise", 0, inputs, numbers,
+                "bttf", "bttf", "an iteration at n = " + steps + " of the built-in explanation, gradient to the noise", 0, 0, inputs,
+                numbers,
                 0.8,
                 1);
     }
@@ -84,7 +85,7 @@ final class BttfCase {
         try (var file = Safetensors.open(path)) {
             for (var name : file.names()) {
                 if (!name.startsWith(from) || name.startsWith("latents_")) continue;
-                inputs.add(new Array(to + name.substring(from.length()), file.floats(name), file.entry(name).shape()));
+                inputs.add(new Array.Given(to + name.substring(from.length()), file.floats(name), file.entry(name).shape()));
             }
         }
     }
@@ -92,7 +93,7 @@ final class BttfCase {
     private static Array sigmas(FlowSchedule schedule, int steps) {
         var values = new float[steps + 1];
         for (int i = 0; i <= steps; i++) values[i] = (float) schedule.sigma(i);
-        return new Array("sigmas", values, steps + 1);
+        return new Array.Given("sigmas", values, steps + 1);
     }
 
     /// cos and then sin of t·10000^(−i/half), as the transformer makes them.
@@ -106,7 +107,7 @@ final class BttfCase {
                 values[s * freqDim + half + i] = (float) Math.sin(angle);
             }
         }
-        return new Array("times", values, steps, freqDim);
+        return new Array.Given("times", values, steps, freqDim);
     }
 
     /// The Gram matrices of the frames, `[T, 3, 3]`, colours in 0 … 1.
@@ -124,12 +125,12 @@ final class BttfCase {
                 }
             }
         }
-        return new Array("gram", values, frames, 3, 3);
+        return new Array.Given("gram", values, frames, 3, 3);
     }
 
     private static Array channels(String name, List<Float> list) {
         var values = new float[list.size()];
         for (int i = 0; i < values.length; i++) values[i] = list.get(i);
-        return new Array(name, values, 1, values.length, 1, 1, 1);
+        return new Array.Given(name, values, 1, values.length, 1, 1, 1);
     }
 }

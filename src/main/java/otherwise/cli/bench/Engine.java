@@ -24,8 +24,17 @@ public interface Engine extends AutoCloseable {
     /// A computation that is ready to run, again and again.
     interface Workload extends AutoCloseable {
 
-        /// Computes once; returns when done.
+        /// Computes once. A device may still be at it when this returns.
         void run();
+
+        /// Computes once, and waits.
+        ///
+        /// @return the seconds that it took
+        default double seconds() {
+            long began = System.nanoTime();
+            run();
+            return (System.nanoTime() - began) * 1e-9;
+        }
 
         /// What the last run computed, for comparison: the output, then the gradients.
         List<float[]> results();

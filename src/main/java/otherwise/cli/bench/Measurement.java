@@ -14,18 +14,24 @@ record Measurement(List<Double> seconds, double difference) {
     private static final double LEAST_SECONDS = 1;
     private static final int MOST = 10;
 
-    /// Runs every engine's workload `rounds` times, one after the other in each round; more often where that takes no time.
+    /// After so many seconds of one engine, as few runs as this must do.
+    private static final double MANY_SECONDS = 90;
+    private static final int LEAST = 3;
+
+    /// Runs every engine's workload `rounds` times, one after the other in each round; more often where that takes no time, less often where
+    /// it takes minutes.
     ///
     /// @param warmSeconds how long each runs before anything counts: until the compiler has seen it all
     static Measurement of(List<Engine.Workload> workloads, int rounds, double warmSeconds) {
         for (var workload : workloads) {
             double spent = 0;
-            for (int i = 0; i < 3 || spent < warmSeconds; i++) spent += seconds(workload);
+            for (int i = 0; (i < LEAST && spent < MANY_SECONDS / 10) || spent < warmSeconds; i++) spent += workload.seconds();
         }
         var times = new ArrayList<double[]>();
         double spent = 0;
         for (int r = 0; r < rounds || (spent < LEAST_SECONDS && r < MOST * rounds); r++) {
-            var round = workloads.stream().mapToDouble(Measurement::seconds).toArray();
+            if (r >= LEAST && spent > MANY_SECONDS * workloads.size()) break;
+            var round = workloads.stream().mapToDouble(Engine.Workload::seconds).toArray();
             spent += Arrays.stream(round).sum();
             times.add(round);
         }
@@ -35,12 +41,6 @@ record Measurement(List<Double> seconds, double difference) {
             medians.add(median(times.stream().mapToDouble(t -> t[engine]).toArray()));
         }
         return new Measurement(medians, difference(workloads));
-    }
-
-    private static double seconds(Engine.Workload workload) {
-        long began = System.nanoTime();
-        workload.run();
-        return (System.nanoTime() - began) * 1e-9;
     }
 
     static double median(double[] values) {

@@ -12,6 +12,7 @@ import otherwise.autograd.Activations;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.backend.Scope;
+import otherwise.backend.Timer;
 import otherwise.diffusion.EulerSolver;
 import otherwise.diffusion.FlowSchedule;
 import otherwise.diffusion.Velocity;
@@ -45,10 +46,21 @@ final class Ours implements Engine {
         return "otherwise";
     }
 
+    /// Opens the device anew: nothing of what ran before is in its memory.
     @Override
     public void threads(int count) {
         close();
         backend = device.apply(count);
+    }
+
+    /// Bytes of a number on the device.
+    int width() {
+        return backend.real().bytes();
+    }
+
+    /// The most bytes of the device that were in use at any time since [#threads].
+    long peak() {
+        return backend.memory().peak();
     }
 
     @Override
@@ -60,9 +72,9 @@ final class Ours implements Engine {
     @Override
     public Workload prepare(String kind, List<Array> inputs, Map<String, Long> numbers) {
         var given = new HashMap<String, Tensor>();
-        for (var array : inputs) given.put(array.name(), Tensor.of(backend, array.values(), array.dims()));
+        for (var array : inputs) given.put(array.name(), array.on(backend));
         return switch (kind) {
-            case "matmul" -> new Run(() -> List.of(given.get("a").matmul(given.get("b"))));
+            case "matmul" -> new Run(backend, () -> List.of(given.get("a").matmul(given.get("b"))));
             case "conv3d" -> {
                 var x = given.get("x").variable();
                 var weight = given.get("weight").variable();
@@ -73,6 +85,10 @@ final class Ours implements Engine {
                 var k = given.get("k").variable();
                 var v = given.get("v").variable();
                 yield back(given, () -> q.attention(k, v, 1 / Math.sqrt(q.dim(3)), null), q, k, v);
+            }
+            case "attention_forward" -> {
+                var q = given.get("q");
+                yield new Run(backend, () -> List.of(q.attention(given.get("k"), given.get("v"), 1 / Math.sqrt(q.dim(3)), null)));
             }
             case "layer_norm" -> {
                 var x = given.get("x").variable();
@@ -87,6 +103,11 @@ final class Ours implements Engine {
                 yield back(given, x::softmax, x);
             }
             case "wan_block" -> wanBlock(given, numbers);
+            case "vae_decode" -> {
+                var vae = VaeCase.load(given, numbers);
+                var z = given.get("z").variable();
+                yield new Run(backend, () -> VaeCase.run(vae, z, given.get("dy")));
+            }
             case "bttf" -> bttf(given, numbers);
             default -> throw new IllegalArgumentException("no benchmark of kind '" + kind + "'");
         };
@@ -119,7 +140,7 @@ final class Ours implements Engine {
         }
         var schedule = FlowSchedule.euler(Math.toIntExact(numbers.get("steps")), generator.shift());
         var style = StyleLoss.against(original);
-        return new Run(() -> {
+        return new Run(backend, () -> {
             var video = generator.decode(new EulerSolver(false).integrate(velocity, z, schedule), Activations.KEEP);
             var loss = classifier.logits(video, 0).crossEntropy(numbers.get("target")).add(style.of(video).times(numbers.get("lambda")));
             return List.of(loss.detach(), Gradients.of(loss).to(z));
@@ -127,8 +148,8 @@ final class Ours implements Engine {
     }
 
     /// Forward, then back from `dy` to these variables.
-    private static Workload back(Map<String, Tensor> given, Supplier<Tensor> forward, Tensor... variables) {
-        return new Run(() -> {
+    private Workload back(Map<String, Tensor> given, Supplier<Tensor> forward, Tensor... variables) {
+        return new Run(backend, () -> {
             var y = forward.get();
             var results = new ArrayList<>(List.of(y.detach()));
             var gradients = Gradients.of(y, given.get("dy"));
@@ -139,9 +160,11 @@ final class Ours implements Engine {
 
     /// Runs in a scope of its own; only the last run's results are kept, when they are asked for.
     private static final class Run implements Workload {
+        private final Timer timer;
         private final Supplier<List<Tensor>> work;
 
-        Run(Supplier<List<Tensor>> work) {
+        Run(Backend backend, Supplier<List<Tensor>> work) {
+            timer = backend.timer();
             this.work = work;
         }
 
@@ -153,6 +176,13 @@ final class Ours implements Engine {
         }
 
         @Override
+        public double seconds() {
+            timer.start();
+            run();
+            return timer.stop();
+        }
+
+        @Override
         public List<float[]> results() {
             try (var _ = Scope.open()) {
                 return work.get().stream().map(Tensor::floats).toList();
@@ -160,6 +190,8 @@ final class Ours implements Engine {
         }
 
         @Override
-        public void close() {}
+        public void close() {
+            timer.close();
+        }
     }
 }

@@ -87,7 +87,7 @@ final class SwinInTorch {
                 }
             }
             // Kept beyond the scope of the run that needs it first.
-            return LibTorch.tensor(new Array("index", at, at.length)).to(torch.ScalarType.Long).<Tensor>retainReference();
+            return LibTorch.tensor(new Array.Given("index", at, at.length)).to(torch.ScalarType.Long).<Tensor>retainReference();
         });
         return layers.get(name + "relative_position_bias_table").index_select(0, index).view(length, length, heads).permute(2, 0, 1);
     }
@@ -116,7 +116,7 @@ final class SwinInTorch {
             for (int i = 0; i < region.length; i++) {
                 for (int j = 0; j < n; j++) mask[i * n + j] = region[i] == region[i / n * n + j] ? 0 : -100;
             }
-            return LibTorch.tensor(new Array("mask", mask, count, 1, length, length)).<Tensor>retainReference();
+            return LibTorch.tensor(new Array.Given("mask", mask, count, 1, length, length)).<Tensor>retainReference();
         });
     }
 

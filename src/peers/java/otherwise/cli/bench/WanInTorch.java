@@ -33,7 +33,7 @@ record WanInTorch(TorchLayers layers, long heads, Tensor cos, Tensor sin) {
                 values[t * half + j] = (float) (cos ? Math.cos(angle) : Math.sin(angle));
             }
         }
-        return LibTorch.tensor(new Array("angles", values, 1, tokens, 1, half));
+        return LibTorch.tensor(new Array.Given("angles", values, 1, tokens, 1, half));
     }
 
     /// x `[B, L, C]` · e `[B, 6, C]` · text and image (or `null`) at the width of a token

@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Locale;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 import otherwise.backend.Libraries;
@@ -61,7 +62,15 @@ final class JCudaDriverProbe {
         long y = driver.allocate(12);
         driver.toDevice(x, MemorySegment.ofArray(new float[] {1, 2, 3}));
         var affine = driver.function("elementwise", DType.F32, "affine");
-        driver.launch(affine, Grid.of(1, 256).shared(100_000), new Arguments().with(y).with(x).with(2f).with(0.5f).with(3L));
+        var arguments = new Arguments().with(y).with(x).with(2f).with(0.5f).with(3L);
+        driver.launch(affine, Grid.of(1, 256).shared(100_000), arguments);
+        try (var timer = driver.timer()) {
+            for (int launches = 1; launches <= 2; launches++) {
+                timer.start();
+                for (int i = 0; i < launches; i++) driver.launch(affine, Grid.of(1, 256), arguments);
+                System.out.printf(Locale.ROOT, "%d timed: %.4f s%n", launches, timer.stop());
+            }
+        }
         var result = new float[3];
         driver.toHost(MemorySegment.ofArray(result), y);
         System.out.println("affine: " + Arrays.toString(result));

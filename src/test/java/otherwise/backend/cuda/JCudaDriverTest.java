@@ -124,6 +124,8 @@ class JCudaDriverTest {
         assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 1, 1, 1, 3, 3, 0, 0]", lines.get("tensor map"));
         assertTrue(lines.get("unknown").contains("NVRTC 99.9 does not know sm_75"), lines.get("unknown"));
         assertEquals("[2.5, 4.5, 6.5]", lines.get("affine"));
+        assertEquals("0.0015 s", lines.get("1 timed"));
+        assertEquals("0.0030 s", lines.get("2 timed"));
         assertEquals("products by cuBLAS 12.6.4 through JCublas2, convolutions by cuDNN 9.10.2 through java.lang.foreign",
                 lines.get("serving"));
         // also where code came with this build, because the stand-in cannot read it

@@ -11,7 +11,14 @@ static int pending = 0;
 static int pinned = 0;
 static int streams = 0;
 static int modules = 0;
+static int events = 0;
+static int launched = 0;    // every launch takes one and a half milliseconds
 static size_t allowed = 0;  // dynamic shared memory
+
+struct Event {
+    bool untimed;
+    int time;
+};
 
 static int now() {
     return !current ? 201 : pending;
@@ -25,15 +32,20 @@ int cuDeviceGet(int* device, int) { *device = 0; return 0; }
 int cuDeviceGetName(char* name, int n, int) { strncpy(name, "Stand-in", n); return 0; }
 int cuDeviceGetAttribute(int* v, int attribute, int) { *v = attribute == 75 ? 9 : attribute == 16 ? 132 : attribute == 115 ? 1 : 0; return 0; }
 int cuDevicePrimaryCtxRetain(void** context, int) { *context = (void*) 16; return 0; }
-int cuDevicePrimaryCtxRelease_v2(int) { return pinned || streams || modules ? INVALID_VALUE : 0; }
+int cuDevicePrimaryCtxRelease_v2(int) { return pinned || streams || modules || events ? INVALID_VALUE : 0; }
 int cuCtxSetCurrent(void* context) { current = context != nullptr; return 0; }
 int cuStreamCreate(void** stream, unsigned) { streams++; *stream = (void*) 32; return now(); }
 int cuStreamDestroy_v2(void*) { streams--; return now(); }
 int cuStreamSynchronize(void*) { return now(); }
-int cuEventCreate(void** event, unsigned) { *event = (void*) 48; return now(); }
-int cuEventDestroy_v2(void*) { return now(); }
-int cuEventRecord(void*, void* stream) { return stream == (void*) 32 ? now() : INVALID_VALUE; }
-int cuEventSynchronize(void*) { return now(); }
+int cuEventCreate(Event** event, unsigned flags) { events++; *event = new Event{flags == 2, -1}; return now(); }
+int cuEventDestroy_v2(Event* event) { events--; delete event; return now(); }
+int cuEventRecord(Event* event, void* stream) { event->time = launched; return stream == (void*) 32 ? now() : INVALID_VALUE; }
+int cuEventSynchronize(Event*) { return now(); }
+int cuEventElapsedTime(float* ms, Event* from, Event* to) {
+    if (from->untimed || to->untimed || from->time < 0 || to->time < 0) return INVALID_VALUE;
+    *ms = 1.5f * (to->time - from->time);
+    return now();
+}
 int cuMemGetInfo_v2(size_t* free, size_t* total) { *free = 1 << 29; *total = 1 << 30; return now(); }
 int cuMemAllocAsync(void** p, size_t n, void*) { return n > (size_t) 1 << 30 ? OUT_OF_MEMORY : (*p = malloc(n), now()); }
 int cuMemFreeAsync(void* p, void*) { free(p); return now(); }
@@ -61,6 +73,7 @@ int cuLaunchKernel(void* function, unsigned x, unsigned, unsigned, unsigned thre
         return 0;
     }
     if (name != "affine") return NOT_FOUND;
+    launched++;
     float* to = *(float**) p[0];
     const float* from = *(const float**) p[1];
     float scale = *(float*) p[2], offset = *(float*) p[3];
