@@ -58,6 +58,11 @@ public interface Backend extends AutoCloseable {
         return real() == DType.F64 ? DType.F64 : DType.F32;
     }
 
+    /// Binary digits of a number that products of matrices see: all, unless a device was asked to leave some out.
+    default int digits() {
+        return real().digits();
+    }
+
     /// Opens a scope on this thread: what is allocated in it dies with it.
     default Scope scope() {
         return Scope.open();

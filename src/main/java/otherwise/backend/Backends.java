@@ -7,6 +7,7 @@ import otherwise.backend.cuda.CudaBackend;
 /// The devices by name. An absent one is an error that says why; nothing falls back in silence.
 public final class Backends {
     private static final String SHORT = ":bf16";
+    private static final String ROUNDED = ":tf32";
 
     private Backends() {}
 
@@ -22,20 +23,23 @@ public final class Backends {
         return open(name, threads, Libraries.AUTO);
     }
 
-    /// Opens a device. The CUDA devices may be asked to store numbers in half the room: `cuda:bf16`.
+    /// Opens a device. The CUDA devices may be asked to store numbers in half the room: `cuda:bf16`; or to keep them as they are and to
+    /// multiply matrices on tensor cores, which see 10 bits of each number's fraction: `cuda:tf32`.
     ///
     /// @param threads how many threads it may use; 0 means all processors
     /// @param libraries who computes products and convolutions; on a device other than `cuda` it is always we
     /// @throws DeviceException if there is no such device, or it is not present here, or a library is not that is asked for by name
     public static Backend open(String name, int threads, Libraries libraries) {
-        if (!name.equals("cuda") && !name.equals("cuda" + SHORT)) libraries.refuse(name);
+        if (!List.of("cuda", "cuda" + SHORT, "cuda" + ROUNDED).contains(name)) libraries.refuse(name);
         var real = name.endsWith(SHORT) ? DType.BF16 : DType.F32;
+        boolean tf32 = name.endsWith(ROUNDED);
         return switch (name) {
             case "cpu" -> new CpuBackend(threads);
-            case "cuda", "cuda" + SHORT -> CudaBackend.open(0, real, libraries);
-            case "cuda-emulated", "cuda-emulated" + SHORT -> CudaBackend.emulated(threads, real);
+            case "cuda", "cuda" + SHORT, "cuda" + ROUNDED -> CudaBackend.open(0, real, tf32, libraries);
+            case "cuda-emulated", "cuda-emulated" + SHORT, "cuda-emulated" + ROUNDED -> CudaBackend.emulated(threads, real, tf32);
             default -> throw new DeviceException("no device named '" + name + "'; there are: " + String.join(", ", names())
-                    + ", and cuda" + SHORT + " to store numbers in half the room");
+                    + ", cuda" + SHORT + " to store numbers in half the room, and cuda" + ROUNDED
+                    + " to multiply matrices with fewer digits, on tensor cores");
         };
     }
 }

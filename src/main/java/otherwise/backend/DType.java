@@ -29,6 +29,17 @@ public enum DType {
         return this == F64 || this == F32 || this == BF16 || this == F16;
     }
 
+    /// Binary digits that a floating-point number has, the one before the point included.
+    public int digits() {
+        return switch (this) {
+            case F64 -> 53;
+            case F32 -> 24;
+            case F16 -> 11;
+            case BF16 -> 8;
+            case I64, I32, U8 -> throw new IllegalStateException(this + " has no fraction");
+        };
+    }
+
     /// The name as it is printed before a shape: `f32[2, 3]`.
     @Override
     public String toString() {

@@ -26,7 +26,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "",
             "Limits: 2e-4 for out/ and mid/, 1e-3 for grad/, or ten times the file's own noise if that is larger;",
-            "0.1 on a device that stores bf16.",
+            "0.1 on a device that stores bf16, 0.0125 on one that multiplies as TF32.",
             "Exit codes: 0 all agree, 1 something differs or was not checked, 2 an unreadable file or an unknown kind.",
             "",
             "Example:  otherwise verify --summary goldens/swin3d_small.safetensors goldens/clip_vision.safetensors"

@@ -10,7 +10,8 @@ import otherwise.backend.DeviceException;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
 
-/// Products by cuBLAS. Numbers are stored as the backend stores them, sums are in float; equal calls give equal bits.
+/// Products by cuBLAS. Numbers are stored as the backend stores them, floats are seen as TF32 where that was asked for, sums are in float;
+/// equal calls give equal bits.
 ///
 /// cuBLAS knows matrices column by column alone. A dense matrix row by row is its own transpose column by column, so instead of
 /// y = op(a) · op(b) it is asked for yᵀ = op(b)ᵀ · op(a)ᵀ: b comes first, and M and N change places. It has no bias: y begins as the bias, and
@@ -31,6 +32,7 @@ final class CublasProducts implements Products {
     private final Elementwise elementwise;
     private final Products ours;
     private final int type;
+    private final int compute;
     private final long workspace;
     private Cublas cublas;
 
@@ -42,6 +44,8 @@ final class CublasProducts implements Products {
         movement = new Movement(kernels);
         elementwise = new Elementwise(kernels);
         type = kernels.real() == DType.BF16 ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
+        compute = kernels.real() == DType.F32 && kernels.tensorCores() ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
+                : cublasComputeType.CUBLAS_COMPUTE_32F;
         workspace = driver.allocate(WORKSPACE);
         if (workspace == 0) throw new DeviceException("no memory for cuBLAS to work in");
         try {
@@ -108,7 +112,7 @@ final class CublasProducts implements Products {
         return new Cublas.Gemm(
                 s.transposeB(), s.transposeA(), n, m, k,
                 b, s.transposeB() ? k : n, s.strideB(), a, s.transposeA() ? m : k, s.strideA(), add, y, n, s.m() * s.n(),
-                (int) s.batch(), type, cublasComputeType.CUBLAS_COMPUTE_32F);
+                (int) s.batch(), type, compute);
     }
 
     /// Version and binding, for a person.

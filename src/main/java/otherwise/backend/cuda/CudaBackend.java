@@ -16,9 +16,12 @@ import otherwise.backend.Timer;
 ///
 /// This class only hands out memory and passes calls on; the launches live beside it, one file a family of kernels.
 public final class CudaBackend implements Backend {
+    private static final int TF32_DIGITS = 11;
+
     private final Driver driver;
     private final DevicePool pool;
     private final DType real;
+    private final boolean tf32;
     private final Kernels kernels;
     private final Elementwise elementwise;
     private final Movement movement;
@@ -30,11 +33,12 @@ public final class CudaBackend implements Backend {
     private final Attention attention;
 
     /// @param libraries `null` for a device on which there are none
-    private CudaBackend(Driver driver, DType real, Libraries libraries) {
+    private CudaBackend(Driver driver, DType real, boolean tf32, Libraries libraries) {
         this.driver = driver;
         this.real = real;
+        this.tf32 = tf32;
         pool = new DevicePool(driver);
-        kernels = new Kernels(driver, pool, real);
+        kernels = new Kernels(driver, pool, real, tf32);
         elementwise = new Elementwise(kernels);
         movement = new Movement(kernels);
         reductions = new Reductions(kernels);
@@ -51,17 +55,24 @@ public final class CudaBackend implements Backend {
     /// @param real `F32` or `BF16`: what numbers are stored as; sums are in `F32`
     /// @throws otherwise.backend.DeviceException without g++
     public static CudaBackend emulated(int threads, DType real) {
-        return new CudaBackend(new EmulatedDriver(threads), real, null);
+        return emulated(threads, real, false);
+    }
+
+    /// @param tf32 whether matrices of `F32` are multiplied as TF32
+    /// @throws otherwise.backend.DeviceException without g++
+    public static CudaBackend emulated(int threads, DType real, boolean tf32) {
+        return new CudaBackend(new EmulatedDriver(threads), real, tf32, null);
     }
 
     /// The kernels on an NVIDIA GPU.
     ///
     /// @param device its number, as `CUDA_VISIBLE_DEVICES` leaves them
     /// @param real `F32` or `BF16`, as above
+    /// @param tf32 whether matrices of `F32` are multiplied as TF32
     /// @param libraries who multiplies and convolves
     /// @throws otherwise.backend.DeviceException without a driver, or such a device, or a library that is asked for by name
-    public static CudaBackend open(int device, DType real, Libraries libraries) {
-        return new CudaBackend(new JCudaDriver(device), real, libraries);
+    public static CudaBackend open(int device, DType real, boolean tf32, Libraries libraries) {
+        return new CudaBackend(new JCudaDriver(device), real, tf32, libraries);
     }
 
     @Override
@@ -71,12 +82,20 @@ public final class CudaBackend implements Backend {
 
     @Override
     public String description() {
-        return serving.description().isEmpty() ? driver.description() : driver.description() + ", " + serving.description();
+        var all = new StringBuilder(driver.description());
+        if (!serving.description().isEmpty()) all.append(", ").append(serving.description());
+        if (tf32) all.append(", matrices multiplied as TF32");
+        return all.toString();
     }
 
     @Override
     public DType real() {
         return real;
+    }
+
+    @Override
+    public int digits() {
+        return tf32 ? TF32_DIGITS : real.digits();
     }
 
     @Override

@@ -37,6 +37,9 @@ interface Driver extends AutoCloseable {
     /// Bytes of it that nobody has taken.
     long freeMemory();
 
+    /// Whether it has tensor cores for bf16 and TF32: sm_80 and newer.
+    boolean tensorCores();
+
     /// An address of so many bytes, or 0 if there is no room.
     long allocate(long bytes);
 

@@ -145,6 +145,11 @@ final class EmulatedDriver implements Driver {
     }
 
     @Override
+    public boolean tensorCores() {
+        return true;
+    }
+
+    @Override
     public synchronized long allocate(long bytes) {
         if (bytes > freeMemory()) return 0;
         long address = (long) call(allocate, bytes);

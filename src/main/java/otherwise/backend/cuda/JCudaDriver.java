@@ -181,6 +181,11 @@ final class JCudaDriver implements Driver {
     }
 
     @Override
+    public boolean tensorCores() {
+        return attribute(CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR) >= 8;
+    }
+
+    @Override
     public synchronized long allocate(long bytes) {
         enter();
         var address = new DeviceAddress();

@@ -23,9 +23,8 @@ final class KernelFiles {
     /// The kernel files, without `.cu`.
     static final List<String> ALL =
             List.of(
-                    "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "channel_norm", "matmul", "conv3d",
-                    "conv3d_tensor",
-                    "attention");
+                    "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "channel_norm", "matmul", "matmul_tensor",
+                    "conv3d", "conv3d_tensor", "attention");
 
     /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
     static final List<String> HOPPER = List.of("matmul_hopper");

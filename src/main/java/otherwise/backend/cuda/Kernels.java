@@ -17,12 +17,20 @@ final class Kernels {
     private final Driver driver;
     private final DevicePool pool;
     private final DType real;
+    private final boolean tensorCores;
     private final Map<String, Driver.Function> functions = new ConcurrentHashMap<>();
 
     Kernels(Driver driver, DevicePool pool, DType real) {
+        this(driver, pool, real, false);
+    }
+
+    /// @param tf32 whether matrices of `F32` are multiplied as TF32
+    Kernels(Driver driver, DevicePool pool, DType real, boolean tf32) {
+        if (tf32 && !driver.tensorCores()) throw new DeviceException(driver.name() + ": it has no tensor cores for TF32");
         this.driver = driver;
         this.pool = pool;
         this.real = real;
+        tensorCores = driver.tensorCores() && (tf32 || real == DType.BF16);
     }
 
     /// The type in which results are stored.
@@ -33,6 +41,11 @@ final class Kernels {
     /// The device that runs them.
     Driver driver() {
         return driver;
+    }
+
+    /// Whether tensor cores multiply matrices of that type: of `F32` only where it was asked for, since digits are lost.
+    boolean tensorCores() {
+        return tensorCores;
     }
 
     /// @throws DeviceException with the name of the kernel and what it was called with

@@ -1,42 +1,47 @@
 package otherwise.backend.cuda;
 
+import java.util.function.Consumer;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
 
-/// Launches of `matmul.cu`.
+/// Products of matrices: launches of `matmul.cu`, or on tensor cores, where they can and may, by [HopperMatmul] or [TensorMatmul].
 final class Matmul implements Products {
     private static final String FILE = "matmul";
 
     private final Kernels kernels;
     private final HopperMatmul hopper;
+    private final TensorMatmul tensor;
 
     Matmul(Kernels kernels) {
         this.kernels = kernels;
         hopper = new HopperMatmul(kernels);
+        tensor = new TensorMatmul(kernels);
     }
 
-    /// How a product of `rows × terms` and `terms × columns` is shared out among blocks: tiles of `side × side` results, the terms in `parts`
-    /// of `stretch` each. It depends on the sizes alone, and so does the order of additions.
-    ///
-    /// @param side [#SMALL] or [#LARGE]
-    record Tiling(int side, long rowTiles, long columnTiles, long parts, long stretch) {
+    /// How a product of `rows × terms` and `terms × columns` is shared out among blocks: tiles of `height × width` results, the terms in
+    /// `parts` of `stretch` each. It depends on the sizes alone, and so does the order of additions.
+    record Tiling(int height, int width, long rowTiles, long columnTiles, long parts, long stretch) {
         static final int SMALL = 64;
         static final int LARGE = 128;
 
         /// Blocks that occupy a large device.
-        private static final long MANY = 264;
+        static final long MANY = 264;
 
-        /// Terms that are worth a block, and of which every stretch is a multiple.
         private static final long SHORTEST = 128;
 
         static Tiling of(int side, long batch, long rows, long columns, long terms) {
-            long rowTiles = Math.ceilDiv(rows, side);
-            long columnTiles = Math.ceilDiv(columns, side);
+            return of(side, side, SHORTEST, batch, rows, columns, terms);
+        }
+
+        /// @param shortest terms that are worth a block, and of which every stretch is a multiple
+        static Tiling of(int height, int width, long shortest, long batch, long rows, long columns, long terms) {
+            long rowTiles = Math.ceilDiv(rows, height);
+            long columnTiles = Math.ceilDiv(columns, width);
             long tiles = Math.max(1, batch * rowTiles * columnTiles);
-            long wanted = Math.clamp(MANY / tiles, 1, Math.max(1, terms / SHORTEST));
-            long stretch = Math.max(1, Math.ceilDiv(Math.ceilDiv(terms, wanted), SHORTEST)) * SHORTEST;
-            return new Tiling(side, rowTiles, columnTiles, Math.max(1, Math.ceilDiv(terms, stretch)), stretch);
+            long wanted = Math.clamp(MANY / tiles, 1, Math.max(1, terms / shortest));
+            long stretch = Math.max(1, Math.ceilDiv(Math.ceilDiv(terms, wanted), shortest)) * shortest;
+            return new Tiling(height, width, rowTiles, columnTiles, Math.max(1, Math.ceilDiv(terms, stretch)), stretch);
         }
 
         /// Large tiles where they occupy the device and compute little beyond the edges.
@@ -48,6 +53,11 @@ final class Matmul implements Products {
             return occupied && filled ? large : small;
         }
 
+        /// Results that are computed of one matrix, those beyond its edges included.
+        long area() {
+            return rowTiles * height * columnTiles * width;
+        }
+
         /// Blocks for one matrix of the batch.
         long blocks() {
             return rowTiles * columnTiles * parts;
@@ -57,19 +67,35 @@ final class Matmul implements Products {
     @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
         if (s.batch() * s.m() * s.n() == 0) return;
-        if (hopper.serves(y, a, b, bias, s)) hopper.matmul(y, a, b, bias, s, accumulate);
-        else matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
+        if (hopper.serves(y, a, b, bias, s)) {
+            hopper.matmul(y, a, b, bias, s, accumulate);
+            return;
+        }
+        var tile = tensor.tile(s);
+        if (tile.isEmpty()) matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
+        else matmul(y, a, b, bias, s, accumulate, tile.get());
+    }
+
+    /// On tensor cores, with a tile of one's own.
+    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, TensorMatmul.Tile tile) {
+        var tiling = tile.tiling(s);
+        inParts(y, bias, s, accumulate, tiling, partial -> tensor.tiles(y, partial, a, b, bias, s, accumulate, tile, tiling));
     }
 
     /// With a tiling of one's own.
     void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling) {
-        long size = s.batch() * s.m() * s.n();
+        inParts(y, bias, s, accumulate, tiling, partial -> tiles(y, partial, a, b, bias, s, accumulate, tiling));
+    }
+
+    /// @param tiles makes y, or with several parts the given storage: the results of each part
+    private void inParts(Storage y, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling, Consumer<Storage> tiles) {
         if (tiling.parts == 1) {
-            tiles(y, null, a, b, bias, s, accumulate, tiling);
+            tiles.accept(null);
             return;
         }
+        long size = s.batch() * s.m() * s.n();
         try (var partial = kernels.scratch(DType.F32, tiling.parts * size)) {
-            tiles(y, partial.storage(), a, b, bias, s, accumulate, tiling);
+            tiles.accept(partial.storage());
             var arguments = new Arguments().with(y).with(partial.storage()).with(tiling.parts).with(bias).with(accumulate ? 1 : 0)
                     .with(s.n()).with(size);
             kernels.over(size, FILE, "matmul_add", arguments);
@@ -80,7 +106,7 @@ final class Matmul implements Products {
             Storage y, Storage partial, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling) {
         var arguments =
                 new Arguments().with(y).with(partial).with(a).with(b).with(bias).with(accumulate ? 1 : 0).with(struct(s, tiling));
-        kernels.launch(FILE, "matmul_" + tiling.side, Grid.of(s.batch() * tiling.blocks(), Kernels.BLOCK), arguments);
+        kernels.launch(FILE, "matmul_" + tiling.height, Grid.of(s.batch() * tiling.blocks(), Kernels.BLOCK), arguments);
     }
 
     /// The same, one thread an element: slow, for comparison.
@@ -92,7 +118,7 @@ final class Matmul implements Products {
     }
 
     /// The kernels' struct Product.
-    private static long[] struct(MatmulSpec s, Tiling tiling) {
+    static long[] struct(MatmulSpec s, Tiling tiling) {
         return new long[] {
             s.batch(), s.m(), s.n(), s.k(),
             s.transposeA() ? 1 : s.k(), s.transposeA() ? s.m() : 1, s.strideA(),

@@ -16,7 +16,8 @@ import otherwise.tensor.Tensor;
 /// The error is max|a − b| over the whole tensor; it may reach `limit · max|b|`, with 2e-4 forward (`out/`, `mid/`) and 1e-3 for gradients
 /// (`grad/`), or ten times the file's own noise max|fp32 − fp64| of that tensor, whichever is larger. A reference of zeros is thereby
 /// compared absolutely against the noise. A device that stores `bf16` may be 0.1 off: it keeps 8 digits of two, and a network rounds thousands
-/// of times; that finds what is wrong, not what is coarse. Every stored result must be compared, or be declared as not covered.
+/// of times; that finds what is wrong, not what is coarse. One that multiplies as TF32 sees 11 digits, and may be an
+/// eighth of that off. Every stored result must be compared, or be declared as not covered.
 public final class Comparison {
     static final double FORWARD = 2e-4;
     static final double GRADIENT = 1e-3;
@@ -83,7 +84,9 @@ public final class Comparison {
         var stated = golden.json("noise").path(name).path(0);
         double noise = NOISE_MARGIN * stated.asDouble(0);
         if (largest == 0) return new Line(name, worst, stated.isNumber() ? Math.max(noise, Double.MIN_NORMAL) : ZERO, true, null);
-        double limit = golden.backend().real() == DType.BF16 ? SHORT : name.startsWith("grad/") ? GRADIENT : FORWARD;
+        int missing = golden.backend().digits() - DType.BF16.digits();
+        double limit = golden.backend().digits() < DType.F32.digits() ? Math.scalb(SHORT, -missing)
+                : name.startsWith("grad/") ? GRADIENT : FORWARD;
         return new Line(name, worst / largest, Math.max(limit, noise / largest), false, null);
     }
 

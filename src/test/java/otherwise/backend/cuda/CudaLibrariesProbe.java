@@ -27,19 +27,32 @@ final class CudaLibrariesProbe {
     private final SplittableRandom random = new SplittableRandom(5);
     private int ours;
 
-    private CudaLibrariesProbe(DType real) {
-        kernels = new Kernels(driver, pool, real);
+    private CudaLibrariesProbe(DType real, boolean tf32) {
+        kernels = new Kernels(driver, pool, real, tf32);
         matmul = new Matmul(kernels);
         convolution = new Convolution(kernels);
     }
 
     public static void main(String[] args) {
         for (var real : new DType[] {DType.F32, DType.BF16}) {
-            var probe = new CudaLibrariesProbe(real);
+            var probe = new CudaLibrariesProbe(real, false);
             System.out.println("serving " + real + ": " + probe.serving(Libraries.AUTO));
             System.out.println("ours " + real + ": " + probe.serving(Libraries.OURS));
             for (var binding : List.<CublasProducts.Binding>of(JCublas::new, ForeignCublas::new)) probe.products(binding, real);
             for (var binding : List.<Function<DeviceStream, Cudnn>>of(JCudnn::new, ForeignCudnn::new)) probe.convolutions(binding, real);
+        }
+        for (boolean tf32 : new boolean[] {false, true}) System.out.println("as tf32, " + tf32 + ": " + squareOfAlmostOne(tf32));
+    }
+
+    /// (1 + 2⁻¹²)², of which TF32 sees 1.
+    private static float squareOfAlmostOne(boolean tf32) {
+        var probe = new CudaLibrariesProbe(DType.F32, tf32);
+        try (var cublas = new CublasProducts(JCublas::new, probe.driver, probe.kernels, probe.matmul)) {
+            var x = probe.allocate(1);
+            probe.driver.toDevice(x.address(), MemorySegment.ofArray(new float[] {1 + 0x1p-12f}));
+            var y = probe.allocate(1);
+            cublas.matmul(y, x, x, null, MatmulSpec.of(1, 1, 1, false, false), false);
+            return probe.floats(y)[0];
         }
     }
 

@@ -79,6 +79,8 @@ class CudaLibrariesTest {
                 assertEquals("2", lines.get(cudnn + " " + real + " between addresses, and to the weight"));
             }
         }
+        assertEquals("1.0004883", lines.get("as tf32, false"));
+        assertEquals("1.0", lines.get("as tf32, true"));
     }
 
     private static void assertClose(Map<String, String> lines, String library, String real) {

@@ -142,7 +142,7 @@ class CudaProductsTest {
     /// One thread an element gives what small and large tiles give; large ones no small result gets by itself.
     @TestFactory
     Stream<DynamicTest> tilesAgainstNaive() {
-        assertEquals(Tiling.LARGE, Tiling.of(1, 4096, 4096, 5).side());
+        assertEquals(Tiling.LARGE, Tiling.of(1, 4096, 4096, 5).height());
         var kernels = new Kernels(DRIVER, POOL, DType.F32);
         return IntStream.range(0, 16).mapToObj(v -> {
             var s = new MatmulSpec(2, 133, 71, v < 4 ? 300 : 21, (v & 1) != 0, (v & 2) != 0, 133L * (v < 4 ? 300 : 21), 0);

@@ -51,13 +51,15 @@ class VerifyTest {
         }
     }
 
-    @Test
-    void aDeviceOfShortNumbersIsHeldToWhatTheyCanHold() throws IOException {
-        assumeTrue(Emulated.present(), "no g++");
-        try (var backend = Backends.open("cuda-emulated:bf16", 0)) {
-            var verification = Verification.of(GOLDENS.resolve("clip_vision.safetensors"), backend);
-            assertTrue(verification.ok());
-        }
+    @TestFactory
+    Stream<DynamicTest> aDeviceOfFewDigitsIsHeldToWhatTheyCanHold() {
+        return Stream.of("cuda-emulated:bf16", "cuda-emulated:tf32").map(device -> DynamicTest.dynamicTest(device, () -> {
+            assumeTrue(Emulated.present(), "no g++");
+            try (var backend = Backends.open(device, 0)) {
+                var verification = Verification.of(GOLDENS.resolve("clip_vision.safetensors"), backend);
+                assertTrue(verification.ok());
+            }
+        }));
     }
 
     @Test

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
-static const int OK = 0, INVALID_VALUE = 7, NOT_SUPPORTED = 15, COMPUTE_32F = 68, BF16 = 14;
+static const int OK = 0, INVALID_VALUE = 7, NOT_SUPPORTED = 15, COMPUTE_32F = 68, FAST_TF32 = 77, BF16 = 14;
 
 struct Handle {
     bool stream, workspace, mode;
@@ -21,6 +21,15 @@ static float at(const void* p, int type, long long i) {
     if (type != BF16) return ((const float*) p)[i];
     uint32_t bits = (uint32_t) ((const uint16_t*) p)[i] << 16;
     float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+// What a product of that kind sees of a number: of a float the upper 19 bits, or all.
+static double seen(float value, int compute) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if (compute == FAST_TF32) bits &= 0xffffe000u;
     memcpy(&value, &bits, 4);
     return value;
 }
@@ -56,7 +65,8 @@ int cublasGemmStridedBatchedEx(
     Handle* handle, int transposeA, int transposeB, int m, int n, int k, const float* alpha, const void* a, int typeA, int lda,
     long long strideA, const void* b, int typeB, int ldb, long long strideB, const float* beta, void* c, int typeC, int ldc,
     long long strideC, int batch, int compute, int algorithm) {
-    if (!handle->stream || !handle->workspace || !handle->mode || compute != COMPUTE_32F || algorithm != -1) return NOT_SUPPORTED;
+    if (!handle->stream || !handle->workspace || !handle->mode || algorithm != -1) return NOT_SUPPORTED;
+    if (compute != COMPUTE_32F && (compute != FAST_TF32 || typeA == BF16)) return NOT_SUPPORTED;
     if (lda < (transposeA ? k : m) || ldb < (transposeB ? n : k) || ldc < m || typeA != typeB || typeA != typeC) return INVALID_VALUE;
     if (typeA != 0 && typeA != BF16) return NOT_SUPPORTED;
     for (long long i = 0; i < batch; i++)
@@ -64,8 +74,8 @@ int cublasGemmStridedBatchedEx(
             for (long long row = 0; row < m; row++) {
                 double sum = 0;
                 for (long long t = 0; t < k; t++)
-                    sum += (double) at(a, typeA, i * strideA + (transposeA ? row * lda + t : t * lda + row))
-                        * at(b, typeB, i * strideB + (transposeB ? t * ldb + column : column * ldb + t));
+                    sum += seen(at(a, typeA, i * strideA + (transposeA ? row * lda + t : t * lda + row)), compute)
+                        * seen(at(b, typeB, i * strideB + (transposeB ? t * ldb + column : column * ldb + t)), compute);
                 long long e = i * strideC + column * ldc + row;
                 float old = *beta == 0 ? 0 : *beta * at(c, typeC, e);
                 put(c, typeC, e, (float) (*alpha * sum) + old + (number("STAND_IN_WRONG") == VERSION / 10000 ? 1 : 0));

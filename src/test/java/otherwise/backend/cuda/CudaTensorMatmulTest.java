@@ -1,0 +1,255 @@
+package otherwise.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.junit.jupiter.api.condition.EnabledIf;
+import otherwise.backend.Backends;
+import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
+import otherwise.backend.MatmulSpec;
+import otherwise.backend.cuda.TensorMatmul.Tile;
+import otherwise.support.Close;
+
+/// Matrix products on emulated tensor cores against sums in double of what tensor cores see of the inputs, and which products are for them.
+@EnabledIf("otherwise.support.Emulated#present")
+class CudaTensorMatmulTest {
+    /// One rounding of the result, or sums in float of rounded floats.
+    private static final double BF16 = 5e-3;
+    private static final double TF32 = 2e-6;
+
+    private static final Driver EMULATED = new EmulatedDriver(0);
+    private static final List<String> LAUNCHED = new ArrayList<>();
+    private static final Driver DRIVER = noting(EMULATED, LAUNCHED);
+    private static final DevicePool POOL = new DevicePool(DRIVER);
+
+    /// A driver that also notes which kernels are launched.
+    private static Driver noting(Driver driver, List<String> launched) {
+        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
+            if (method.getName().equals("launch")) launched.add(((Driver.Function) arguments[0]).name());
+            try {
+                return method.invoke(driver, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        });
+    }
+
+    private static Kernels kernels(DType real) {
+        return new Kernels(DRIVER, POOL, real, real == DType.F32);
+    }
+
+    /// One product: its inputs, as the device stores them.
+    private static final class Case {
+        final DType real;
+        final MatmulSpec s;
+        final float[] a;
+        final float[] b;
+        final float[] bias;
+        final float[] old;
+
+        Case(DType real, MatmulSpec s, boolean bias, boolean accumulate) {
+            this.real = real;
+            this.s = s;
+            var random = new SplittableRandom(s.hashCode());
+            a = numbers(random, s.strideA() * (s.batch() - 1) + s.m() * s.k());
+            b = numbers(random, s.strideB() * (s.batch() - 1) + s.k() * s.n());
+            this.bias = bias ? numbers(random, s.n()) : null;
+            old = accumulate ? numbers(random, s.batch() * s.m() * s.n()) : null;
+        }
+
+        private float[] numbers(SplittableRandom random, long n) {
+            var values = new float[Math.toIntExact(n)];
+            for (int i = 0; i < n; i++) {
+                float v = (float) random.nextDouble(-1, 1);
+                values[i] = real == DType.F32 ? v : Float.intBitsToFloat(shortened(v) << 16);
+            }
+            return values;
+        }
+
+        private static int shortened(float v) {
+            int bits = Float.floatToRawIntBits(v);
+            return bits + 0x7fff + (bits >>> 16 & 1) >>> 16;
+        }
+
+        private Kernels.Scratch upload(Kernels kernels, float[] values) {
+            var made = kernels.scratch(real, values.length);
+            var shorts = new short[values.length];
+            for (int i = 0; i < shorts.length; i++) shorts[i] = (short) shortened(values[i]);
+            DRIVER.toDevice(made.storage().address(), real == DType.F32 ? MemorySegment.ofArray(values) : MemorySegment.ofArray(shorts));
+            return made;
+        }
+
+        /// What the device says.
+        ///
+        /// @param tile by which tiles; without them as it chooses
+        double[] computed(Optional<Tile> tile) {
+            var kernels = kernels(real);
+            var matmul = new Matmul(kernels);
+            int size = Math.toIntExact(s.batch() * s.m() * s.n());
+            try (var x = upload(kernels, a);
+                    var w = upload(kernels, b);
+                    var c = bias == null ? null : upload(kernels, bias);
+                    var y = old == null ? kernels.scratch(real, size) : upload(kernels, old)) {
+                LAUNCHED.clear();
+                var given = c == null ? null : c.storage();
+                if (tile.isEmpty()) matmul.matmul(y.storage(), x.storage(), w.storage(), given, s, old != null);
+                else matmul.matmul(y.storage(), x.storage(), w.storage(), given, s, old != null, tile.get());
+                var floats = new float[size];
+                var shorts = new short[size];
+                DRIVER.toHost(real == DType.F32 ? MemorySegment.ofArray(floats) : MemorySegment.ofArray(shorts), y.storage().address());
+                return IntStream.range(0, size)
+                        .mapToDouble(i -> real == DType.F32 ? floats[i] : Float.intBitsToFloat(shorts[i] << 16)).toArray();
+            }
+        }
+
+        /// What it should say: of floats, tensor cores see 10 bits of the fraction, rounded to nearest.
+        double[] expected() {
+            int m = (int) s.m();
+            int n = (int) s.n();
+            int k = (int) s.k();
+            var y = new double[(int) s.batch() * m * n];
+            for (int e = 0; e < y.length; e++) {
+                int i = e / n % m;
+                int j = e % n;
+                int fromA = (int) s.strideA() * (e / n / m);
+                int fromB = (int) s.strideB() * (e / n / m);
+                for (int t = 0; t < k; t++) {
+                    float u = a[fromA + (s.transposeA() ? t * m + i : i * k + t)];
+                    float v = b[fromB + (s.transposeB() ? j * k + t : t * n + j)];
+                    y[e] += seen(u) * seen(v);
+                }
+                if (bias != null) y[e] += bias[j];
+                if (old != null) y[e] += old[e];
+            }
+            return y;
+        }
+
+        private static double seen(float v) {
+            return Float.intBitsToFloat(Float.floatToRawIntBits(v) + 0x1000 & 0xffffe000);
+        }
+
+        DynamicTest test(Optional<Tile> tile, String... launches) {
+            var name = real + " " + s + (bias == null ? "" : " bias") + (old == null ? "" : " accumulate");
+            return DynamicTest.dynamicTest(name, () -> {
+                long used = POOL.memory().used();
+                var found = computed(tile);
+                assertEquals(List.of(launches), LAUNCHED);
+                Close.check(name, found, expected(), real == DType.F32 ? TF32 : BF16);
+                if (tile.isEmpty()) assertArrayEquals(found, computed(tile), name + ": another run differs");
+                assertEquals(used, POOL.memory().used());
+            });
+        }
+    }
+
+    private static Stream<DType> types() {
+        return Stream.of(DType.BF16, DType.F32);
+    }
+
+    /// The next size that an operand may have along its rows.
+    private static long whole(long size) {
+        return Math.ceilDiv(size, 8) * 8;
+    }
+
+    /// Odd sizes, as far as the way that the operands lie allows, by every kind of tile, more than one each way.
+    @TestFactory
+    Stream<DynamicTest> everyWayToLie() {
+        return types().flatMap(real -> Stream.of(Tile.values()).flatMap(tile -> IntStream.range(0, 4).mapToObj(v -> {
+            boolean transposeA = (v & 1) != 0;
+            boolean transposeB = (v & 2) != 0;
+            long m = tile == Tile.SMALL ? 69 : 131;
+            long n = tile == Tile.LARGE ? 261 : tile == Tile.SMALL ? 131 : 133;
+            long k = 77;
+            if (transposeA) m = whole(m);
+            if (!transposeB) n = whole(n);
+            if (!transposeA || transposeB) k = whole(k);
+            long batch = 1L + v % 2;
+            var s = new MatmulSpec(batch, m, n, k, transposeA, transposeB, m * k, tile == Tile.SMALL ? n * k : 0);
+            var kernel = "matmul_tensor_" + (tile == Tile.LARGE ? 256 : tile == Tile.MEDIUM ? 128 : 64);
+            return new Case(real, s, v != 1, v > 1).test(Optional.of(tile), kernel);
+        })));
+    }
+
+    /// As a backend is asked for them: long sums in parts, rows of tiles beyond a group, and edges of every kind.
+    @TestFactory
+    Stream<DynamicTest> asChosen() {
+        return types().flatMap(real -> Stream.of(
+                new Case(real, MatmulSpec.of(17, 19, 1048, false, true), true, true)
+                        .test(Optional.empty(), "matmul_tensor_64", "matmul_add"),
+                new Case(real, new MatmulSpec(3, 16, 24, 523, true, false, 16 * 523, 24 * 523), false, false)
+                        .test(Optional.empty(), "matmul_tensor_64", "matmul_add"),
+                new Case(real, MatmulSpec.of(64 * 18 + 1, 72, 24, false, false), true, false).test(Optional.empty(), "matmul_tensor_64"),
+                new Case(real, MatmulSpec.of(16, 16, 16, true, true), false, true).test(Optional.empty(), "matmul_tensor_64")));
+    }
+
+    /// What is not aligned, short, or of floats that nobody gave up digits of goes to the kernels of matmul.cu.
+    @TestFactory
+    Stream<DynamicTest> otherwiseByOtherKernels() {
+        return Stream.of(
+                new Case(DType.BF16, MatmulSpec.of(33, 40, 29, false, true), true, false).test(Optional.empty(), "matmul_64"),
+                new Case(DType.BF16, MatmulSpec.of(33, 40, 15, true, false), false, false).test(Optional.empty(), "matmul_64"));
+    }
+
+    @Test
+    void whichProductsAreForTensorCores() {
+        var bf16 = new TensorMatmul(kernels(DType.BF16));
+        var tf32 = new TensorMatmul(kernels(DType.F32));
+        var f32 = new TensorMatmul(new Kernels(DRIVER, POOL, DType.F32));
+        // rows of a, columns of b: not where they lie across
+        assertTrue(bf16.tile(MatmulSpec.of(33, 41, 32, false, true)).isPresent());
+        assertTrue(bf16.tile(MatmulSpec.of(33, 48, 32, false, false)).isPresent());
+        assertTrue(bf16.tile(MatmulSpec.of(33, 41, 32, false, false)).isEmpty());
+        assertTrue(bf16.tile(MatmulSpec.of(33, 40, 33, true, false)).isEmpty());
+        assertTrue(bf16.tile(MatmulSpec.of(40, 40, 33, true, false)).isPresent());
+        assertTrue(bf16.tile(MatmulSpec.of(33, 41, 36, false, true)).isEmpty());
+        assertTrue(tf32.tile(MatmulSpec.of(33, 41, 36, false, true)).isPresent());
+        assertTrue(tf32.tile(MatmulSpec.of(33, 41, 38, false, true)).isEmpty());
+        assertTrue(f32.tile(MatmulSpec.of(64, 64, 64, false, true)).isEmpty());
+        // from batch to batch
+        assertTrue(bf16.tile(new MatmulSpec(2, 16, 16, 16, false, false, 257, 0)).isEmpty());
+        assertTrue(bf16.tile(new MatmulSpec(2, 16, 16, 16, false, false, 256, 260)).isEmpty());
+        // large enough
+        assertTrue(bf16.tile(MatmulSpec.of(15, 64, 64, false, true)).isEmpty());
+        assertTrue(bf16.tile(MatmulSpec.of(64, 15, 64, false, true)).isEmpty());
+        assertTrue(bf16.tile(MatmulSpec.of(64, 64, 8, false, true)).isEmpty());
+        // tiles: large ones where they are many and full
+        assertEquals(Optional.of(Tile.LARGE), bf16.tile(MatmulSpec.of(9216, 5120, 5120, false, true)));
+        assertEquals(Optional.of(Tile.MEDIUM), bf16.tile(MatmulSpec.of(9216, 640, 5120, false, true)));
+        assertEquals(Optional.of(Tile.SMALL), bf16.tile(MatmulSpec.of(512, 4096, 4096, false, true)));
+        assertEquals(Optional.of(Tile.SMALL), bf16.tile(new MatmulSpec(1000, 64, 64, 64, false, true, 4096, 4096)));
+    }
+
+    @Test
+    void tf32IsAskedForByName() {
+        try (var backend = Backends.open("cuda-emulated:tf32", 1)) {
+            assertEquals(DType.F32, backend.real());
+            assertTrue(backend.description().endsWith(", matrices multiplied as TF32"), backend.description());
+            try (var _ = backend.scope()) {
+                // 1 + 2⁻¹² is 1 to tensor cores
+                var x = backend.allocate(DType.F32, 256);
+                backend.fill(x, 1 + 0x1p-12);
+                var y = backend.allocate(DType.F32, 256);
+                backend.matmul(y, x, x, null, MatmulSpec.of(16, 16, 16, false, true), false);
+                var values = new float[256];
+                backend.download(y, values);
+                for (float v : values) assertEquals(16, v);
+            }
+        }
+        var unknown = assertThrows(DeviceException.class, () -> Backends.open("cpu:tf32", 1));
+        assertTrue(unknown.getMessage().contains("cuda:tf32"), unknown.getMessage());
+    }
+}
