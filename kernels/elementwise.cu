@@ -1,24 +1,14 @@
 // Elementwise functions and their derivatives, arithmetic with broadcasting, and the optimiser's step.
 //
 // One thread an element, grid-stride; a launch has at most some thousands of blocks of 256. All are limited by memory: ideal traffic is
-// every operand once. Java: backend/cuda/Elementwise.java, tensor/Unary.java, tensor/Binary.java.
-#include "common.cuh"
+// every operand once. Java: backend/cuda/Elementwise.java, tensor/Map.java, tensor/Arithmetic.java.
+#include "activation.cuh"
 
 // The order of Backend.Unary.
 enum { NEG, ABS, SQUARE, SQRT, EXP, LOG, SIN, COS, TANH, SIGMOID, RELU, SILU, GELU, GELU_TANH };
 
 // The order of Backend.Binary.
 enum { ADD, SUB, MUL, DIV };
-
-__device__ inline float sigmoid(float x) {
-    float e = expf(-fabsf(x));
-    return (x >= 0.f ? 1.f : e) / (1.f + e);
-}
-
-// Φ(x), the normal distribution function; far below 0 by erfc, which does not cancel
-__device__ inline float normal_cdf(float x) {
-    return 0.5f * erfcf(-0.70710678f * x);
-}
 
 __device__ inline float function(int f, float x) {
     switch (f) {
@@ -33,13 +23,9 @@ __device__ inline float function(int f, float x) {
         case TANH: return tanhf(x);
         case SIGMOID: return sigmoid(x);
         case RELU: return x > 0.f ? x : 0.f;
-        case SILU: return x * sigmoid(x);
-        case GELU: return x * normal_cdf(x);
-        default: {
-            // x·(1 + tanh u)/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³)
-            float u = 0.7978845608f * (x + 0.044715f * x * x * x);
-            return x * sigmoid(2.f * u);
-        }
+        case SILU: return silu(x);
+        case GELU: return gelu(x);
+        default: return gelu_tanh(x);
     }
 }
 
@@ -56,17 +42,9 @@ __device__ inline float derivative(int f, float x) {
         case TANH: return 4.f * sigmoid(2.f * x) * sigmoid(-2.f * x);  // 1 − tanh² would cancel far out
         case SIGMOID: return sigmoid(x) * sigmoid(-x);
         case RELU: return x > 0.f ? 1.f : 0.f;
-        case SILU: {
-            float s = sigmoid(x);
-            return s + x * s * sigmoid(-x);
-        }
-        case GELU: return normal_cdf(x) + x * 0.3989422804f * expf(-0.5f * x * x);
-        default: {
-            float u = 0.7978845608f * (x + 0.044715f * x * x * x);
-            float s = sigmoid(2.f * u);
-            float slope = 2.f * 0.7978845608f * (1.f + 3.f * 0.044715f * x * x);
-            return s + x * s * sigmoid(-2.f * u) * slope;
-        }
+        case SILU: return silu_slope(x);
+        case GELU: return gelu_slope(x);
+        default: return gelu_tanh_slope(x);
     }
 }
 

@@ -1,4 +1,5 @@
-// Matrix products: y = op(a) · op(b) (+ bias) (+ y), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N].
+// Matrix products: y = f(op(a) · op(b) (+ bias) (+ y)), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N]. What becomes of a
+// finished sum, and which f there are, is in epilogue.cuh.
 //
 // matmul_naive is the formula, one thread an element. matmul_64 and matmul_128 compute the same by tiles: a block of 256 threads makes a
 // tile of 64 × 64 or 128 × 128 elements of y, and goes along K in stages of 16 or 8 terms. For each stage it brings a stripe of op(a) and
@@ -9,9 +10,9 @@
 // Where y has few tiles and K is long, K is split into parts, a block a tile and part; matmul_add adds up the parts in their order. How
 // many there are depends on the sizes alone, so equal calls give equal bits.
 //
-// Ideal traffic: a and b once, y once. In fact a comes N / 64 (128) times, b M / 64 (128) times, mostly from the second-level cache.
+// Ideal traffic: a and b once, y once (and v once, where it is kept). In fact a comes N / 64 (128) times, b M / 64 (128) times, mostly from the second-level cache.
 // Launch: parts · batch · row tiles · column tiles blocks of 256 threads, neighbouring columns first. Java: backend/cuda/Matmul.java.
-#include "common.cuh"
+#include "epilogue.cuh"
 
 static const int THREADS = 256;
 
@@ -24,22 +25,15 @@ struct Product {
     i64 parts, stretch;  // K in so many parts, of so many terms each
 };
 
-// A finished sum, element i of y, in column j.
-__device__ inline void finish(real* y, i64 i, float sum, const real* bias, i64 j, int accumulate) {
-    if (bias != nullptr) sum += at(bias, j);
-    if (accumulate) sum += at(y, i);
-    put(y + i, sum);
-}
-
 // One thread an element of y, `size` of them, grid-stride: where to begin reading.
-KERNEL matmul_naive(real* y, const real* a, const real* b, const real* bias, int accumulate, Product p, i64 size) {
+KERNEL matmul_naive(real* y, const real* a, const real* b, Epilogue epilogue, Product p, i64 size) {
     for (i64 e = thread_number(); e < size; e += thread_count()) {
         i64 j = e % p.n, i = e / p.n % p.m, batch = e / p.n / p.m;
         const real* row = a + batch * p.a_batch + i * p.a_row;
         const real* column = b + batch * p.b_batch + j * p.b_column;
         float sum = 0.f;
         for (i64 k = 0; k < p.k; k++) sum = fmaf(at(row, k * p.a_term), at(column, k * p.b_term), sum);
-        finish(y, e, sum, bias, j, accumulate);
+        finish(y, e, j, sum, epilogue);
     }
 }
 
@@ -93,11 +87,12 @@ struct Stripe {
 // A tile of GROUPS × GROUPS squares of 64 × 64. Thread (row, column) of 16 × 16 has 4 × 4 sums in each square.
 template <int GROUPS, int DEPTH>
 __device__ __forceinline__ void matmul_tile(
-    real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, const Product& p) {
+    real* y, float* partial, const real* a, const real* b, const Epilogue& epilogue, const Product& p) {
     const int TILE = 64 * GROUPS;
     const int SIDE = 4 * GROUPS;
-    __shared__ __align__(16) float a_stage[DEPTH][TILE + 4];
-    __shared__ __align__(16) float b_stage[DEPTH][TILE + 4];
+    __shared__ __align__(16) float stage[2 * DEPTH][TILE + 4];
+    float(*a_stage)[TILE + 4] = stage;
+    float(*b_stage)[TILE + 4] = stage + DEPTH;
 
     i64 rest = blockIdx.x;
     i64 column = rest % p.column_tiles * TILE;
@@ -110,7 +105,9 @@ __device__ __forceinline__ void matmul_tile(
     Stripe<TILE, DEPTH> a_stripe(a + batch * p.a_batch, row, p.m, from, p.a_row, p.a_term);
     Stripe<TILE, DEPTH> b_stripe(b + batch * p.b_batch, column, p.n, from, p.b_column, p.b_term);
     int my_row = (int) threadIdx.x / 16 * 4, my_column = (int) threadIdx.x % 16 * 4;
-    i64 first_line = ((partial != nullptr ? part * p.batch : 0) + batch) * p.m;
+    int lines = (int) min(p.m - row, (i64) TILE);
+    i64 c = column + threadIdx.x % TILE;
+    i64 first = (((partial != nullptr ? part * p.batch : 0) + batch) * p.m + row) * p.n + c;
     float sums[SIDE][SIDE] = {};
 
     a_stripe.fetch(left, p.a_term);
@@ -138,40 +135,44 @@ __device__ __forceinline__ void matmul_tile(
         __syncthreads();
     }
 
+    // Out by way of shared memory, a line of each row of threads at a time: neighbouring threads finish and store neighbouring elements, and
+    // the code of the epilogue is there SIDE times and not once for every sum.
 #pragma unroll
     for (int i = 0; i < SIDE; i++) {
-        i64 r = row + my_row + i / 4 * 64 + i % 4;
-        if (r >= p.m) continue;
 #pragma unroll
-        for (int j = 0; j < SIDE; j++) {
-            i64 c = column + my_column + j / 4 * 64 + j % 4;
-            if (c >= p.n) continue;
-            i64 e = (first_line + r) * p.n + c;
-            if (partial != nullptr) partial[e] = sums[i][j];
-            else finish(y, e, sums[i][j], bias, c, accumulate);
+        for (int j = 0; j < SIDE; j++) stage[threadIdx.x / 16][my_column + j / 4 * 64 + j % 4] = sums[i][j];
+        __syncthreads();
+#pragma unroll 1
+        for (int k = (int) threadIdx.x / TILE; k < 16 && c < p.n; k += THREADS / TILE) {
+            int line = 4 * k + i / 4 * 64 + i % 4;
+            if (line >= lines) break;
+            float sum = stage[k][threadIdx.x % TILE];
+            if (partial != nullptr) partial[first + line * p.n] = sum;
+            else finish(y, first + line * p.n, c, sum, epilogue);
         }
+        __syncthreads();
     }
 }
 
 // Registers for at least three blocks on a multiprocessor, or two of the larger ones.
-extern "C" __global__ void __launch_bounds__(THREADS, 3) matmul_64(real*, float*, const real*, const real*, const real*, int, Product);
-extern "C" __global__ void __launch_bounds__(THREADS, 2) matmul_128(real*, float*, const real*, const real*, const real*, int, Product);
+extern "C" __global__ void __launch_bounds__(THREADS, 3) matmul_64(real*, float*, const real*, const real*, Epilogue, Product);
+extern "C" __global__ void __launch_bounds__(THREADS, 2) matmul_128(real*, float*, const real*, const real*, Epilogue, Product);
 
 // y, or with several parts `partial` [parts, batch, M, N], by tiles of 64 × 64
-KERNEL matmul_64(real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, Product p) {
-    matmul_tile<1, 16>(y, partial, a, b, bias, accumulate, p);
+KERNEL matmul_64(real* y, float* partial, const real* a, const real* b, Epilogue epilogue, Product p) {
+    matmul_tile<1, 16>(y, partial, a, b, epilogue, p);
 }
 
 // The same by tiles of 128 × 128: half the traffic, for results that are large both ways
-KERNEL matmul_128(real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, Product p) {
-    matmul_tile<2, 8>(y, partial, a, b, bias, accumulate, p);
+KERNEL matmul_128(real* y, float* partial, const real* a, const real* b, Epilogue epilogue, Product p) {
+    matmul_tile<2, 8>(y, partial, a, b, epilogue, p);
 }
 
-// y = Σ partial [parts, size] over the parts (+ bias [n]) (+ y), one thread an element
-KERNEL matmul_add(real* y, const float* partial, i64 parts, const real* bias, int accumulate, i64 n, i64 size) {
+// y = f(Σ partial [parts, size] over the parts (+ bias [n]) (+ y)), one thread an element
+KERNEL matmul_add(real* y, const float* partial, i64 parts, Epilogue epilogue, i64 n, i64 size) {
     for (i64 e = thread_number(); e < size; e += thread_count()) {
         float sum = 0.f;
         for (i64 part = 0; part < parts; part++) sum += partial[part * size + e];
-        finish(y, e, sum, bias, e % n, accumulate);
+        finish(y, e, e % n, sum, epilogue);
     }
 }

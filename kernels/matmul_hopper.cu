@@ -1,4 +1,4 @@
-// Matrix products of bf16 on a Hopper GPU: y = op(a) · op(b) (+ bias) (+ y), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N].
+// Matrix products of bf16 on a Hopper GPU: y = f(op(a) · op(b) (+ bias) (+ y)), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N].
 //
 // A block makes tiles of 128 × 256 elements of y, and goes along K in steps of 64 terms. Its three warp groups have two roles. One thread of
 // the third fetches: for each step it asks the copy engine for a box of a and a box of b, into one of four stages of shared memory. The
@@ -21,6 +21,7 @@
 // with boxes to both) would need two thirds of it. All of these are estimates: nothing was measured.
 //
 // Launch: as many blocks as multiprocessors, or tiles, of 384 threads, SHARED bytes. Java: backend/cuda/HopperMatmul.java.
+#include "epilogue.cuh"
 #include "hopper.cuh"
 
 static_assert(sizeof(real) == 2, "products of bf16");
@@ -76,47 +77,55 @@ __device__ __forceinline__ void fetch(unsigned char* to, const TensorMap* map, i
         for (int i = 0; i < LINES; i += 64) copy_box(to + i * 128, map, (int) line + i, (int) term, (int) batch, full);
 }
 
-// Two neighbours of a row of y, finished: sums and what `bias` and `before` have of these columns, rounded once.
-__device__ __forceinline__ unsigned finished(float low, float high, unsigned bias, unsigned before) {
-    return bf16_pair(low + low_of(bias) + low_of(before), high + high_of(bias) + high_of(before));
+// Two neighbours of what a row has from column c on; 0 where it ends, or there is no such row.
+__device__ __forceinline__ unsigned two_of(const real* row, i64 c, bool exist) {
+    return exist ? *reinterpret_cast<const unsigned*>(row + c) : 0u;
 }
 
-// The sums of a warp group's 64 rows, from `row` on. A lane has two neighbours of every eight columns. Lanes 2i and 2i + 1 exchange some, so
-// that each has four neighbours of every sixteen, and a warp writes 32 bytes of each of eight rows at once.
+// Of every sixteen columns a lane has two neighbours in the first eight, and two in the others. Lanes 2i and 2i + 1 exchange some, so that
+// each has four neighbours, and a warp writes 32 bytes of each of eight rows at once: `to` is where this lane's four go.
+__device__ __forceinline__ void store_four(real* to, const unsigned (&pairs)[2], bool exist) {
+    bool odd = threadIdx.x % 2 != 0;
+    unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs[0] : pairs[1], 1);
+    uint2 four;
+    four.x = odd ? got : pairs[0];
+    four.y = odd ? pairs[1] : got;
+    if (exist) *reinterpret_cast<uint2*>(to) = four;
+}
+
+// The sums of a warp group's 64 rows, from `row` on. Of the functions behind sums only Wan's is here: each is written out 128 times.
 __device__ __forceinline__ void store(
-    const float (&sums)[128], real* y, const real* bias, int accumulate, i64 batch, i64 row, i64 column, const Sizes& p) {
+    const float (&sums)[128], real* y, const Epilogue& epilogue, i64 batch, i64 row, i64 column, const Sizes& p) {
     int lane = (int) threadIdx.x % 32;
-    bool odd = lane % 2 != 0;
     row += (int) threadIdx.x / 32 % 4 * 16 + lane / 4;
 #pragma unroll
     for (int j = 0; j < 32; j += 2) {
 #pragma unroll
         for (int h = 0; h < 2; h++) {
             bool exists = row + 8 * h < p.m;
-            real* line = y + (batch * p.m + row + 8 * h) * p.n;
-            unsigned pairs[2];
+            i64 line = (batch * p.m + row + 8 * h) * p.n;
+            unsigned before_f[2], pairs[2];
 #pragma unroll
             for (int i = 0; i < 2; i++) {
                 i64 c = column + (j + i) * 8 + lane % 4 * 2;
                 bool inside = exists && c < p.n;
-                unsigned added = inside && bias != nullptr ? *reinterpret_cast<const unsigned*>(bias + c) : 0u;
-                unsigned before = inside && accumulate ? *reinterpret_cast<const unsigned*>(line + c) : 0u;
+                unsigned added = two_of(epilogue.bias, c, inside && epilogue.bias != nullptr);
+                unsigned old = two_of(y + line, c, inside && epilogue.accumulate);
                 const float* two = sums + (j + i) * 4 + h * 2;
-                pairs[i] = finished(two[0], two[1], added, before);
+                float low = two[0] + low_of(added) + low_of(old), high = two[1] + high_of(added) + high_of(old);
+                before_f[i] = bf16_pair(low, high);
+                pairs[i] = epilogue.f == GELU_TANH_OF_SUM ? bf16_pair(gelu_tanh(low), gelu_tanh(high)) : before_f[i];
             }
-            unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs[0] : pairs[1], 1);
-            uint2 four;
-            four.x = odd ? got : pairs[0];
-            four.y = odd ? pairs[1] : got;
-            i64 c = column + (j + odd) * 8 + lane % 4 / 2 * 4;
-            if (exists && c < p.n) *reinterpret_cast<uint2*>(line + c) = four;
+            i64 c = column + (j + lane % 2) * 8 + lane % 4 / 2 * 4;
+            if (epilogue.sums != nullptr) store_four(epilogue.sums + line + c, before_f, exists && c < p.n);
+            store_four(y + line + c, pairs, exists && c < p.n);
         }
     }
 }
 
 template <bool A_LINES, bool B_LINES>
 __device__ __forceinline__ void multiply(
-    const TensorMap* a, const TensorMap* b, real* y, const real* bias, int accumulate, const Sizes& p) {
+    const TensorMap* a, const TensorMap* b, real* y, const Epilogue& epilogue, const Sizes& p) {
     DYNAMIC_SHARED(unsigned char, shared);
     unsigned char* a_stages = shared + (0u - address_in_shared(shared)) % 1024u;
     unsigned char* b_stages = a_stages + STAGES * A_BYTES;
@@ -172,13 +181,13 @@ __device__ __forceinline__ void multiply(
             wgmma_finish(sums);
             if (arrives) barrier_arrive(last);
             Tile tile(number, p);
-            store(sums, y, bias, accumulate, tile.batch, tile.row + group * 64, tile.column, p);
+            store(sums, y, epilogue, tile.batch, tile.row + group * 64, tile.column, p);
         }
     }
 }
 
 #define MAP const __grid_constant__ TensorMap
-#define PARAMETERS MAP a, MAP b, real* y, const real* bias, int accumulate, Sizes p
+#define PARAMETERS MAP a, MAP b, real* y, Epilogue epilogue, Sizes p
 
 // One block a multiprocessor: its registers are shared out between the roles.
 extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper(PARAMETERS);
@@ -188,20 +197,20 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_both_line
 
 // Rows of a and b along the terms: a [M, K], b [N, K]
 KERNEL matmul_hopper(PARAMETERS) {
-    multiply<false, false>(&a, &b, y, bias, accumulate, p);
+    multiply<false, false>(&a, &b, y, epilogue, p);
 }
 
 // a [K, M], b [N, K]
 KERNEL matmul_hopper_a_lines(PARAMETERS) {
-    multiply<true, false>(&a, &b, y, bias, accumulate, p);
+    multiply<true, false>(&a, &b, y, epilogue, p);
 }
 
 // a [M, K], b [K, N]
 KERNEL matmul_hopper_b_lines(PARAMETERS) {
-    multiply<false, true>(&a, &b, y, bias, accumulate, p);
+    multiply<false, true>(&a, &b, y, epilogue, p);
 }
 
 // a [K, M], b [K, N]
 KERNEL matmul_hopper_both_lines(PARAMETERS) {
-    multiply<true, true>(&a, &b, y, bias, accumulate, p);
+    multiply<true, true>(&a, &b, y, epilogue, p);
 }

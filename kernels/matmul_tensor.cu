@@ -1,4 +1,4 @@
-// Matrix products on tensor cores: y = op(a) · op(b) (+ bias) (+ y), as matmul.cu has it. bf16 are multiplied as they are, floats as TF32
+// Matrix products on tensor cores: y = f(op(a) · op(b) (+ bias) (+ y)), as matmul.cu has it. bf16 are multiplied as they are, floats as TF32
 // (8 bits of exponent, 10 of fraction), so the latter only where the user asked for it. Sums are in float.
 //
 // A block makes a tile of y and goes along K in stages of 64 bytes of terms: 32 of bf16, 16 of TF32. Stages lie in a ring in shared memory
@@ -24,6 +24,7 @@
 // may otherwise be anything: what is beyond an edge is copied as zero.
 // Launch: parts · batch · row tiles · column tiles blocks of 32 threads a warp. K split in parts is added up by matmul_add of matmul.cu.
 // Java: backend/cuda/TensorMatmul.java.
+#include "epilogue.cuh"
 #include "tensor_cores.cuh"
 
 static const int CHUNK = 16 / sizeof(real);  // elements of 16 bytes
@@ -38,13 +39,6 @@ struct Product {
     i64 row_tiles, column_tiles;
     i64 parts, stretch;  // K in so many parts, of so many terms each
 };
-
-// What becomes of a sum before it is stored as element i of y, in column j.
-__device__ __forceinline__ float finished(float sum, const real* y, i64 i, const real* bias, i64 j, int accumulate) {
-    if (bias != nullptr) sum += at(bias, j);
-    if (accumulate) sum += at(y, i);
-    return sum;
-}
 
 // LINES rows of op(a) or columns of op(b), from device memory by shared memory to fragments. A row of shared memory has the terms of a
 // line, if they lie together, or else the lines of a term. Places in shared memory are counted in 16 bytes.
@@ -143,7 +137,7 @@ __device__ __forceinline__ void put_chunk(T* to, const float (&v)[CHUNK], int co
 
 // The sums `from` as a chunk of row `line` of y, the rows of all batches counted, from column c on; as they are to `partial`, if given.
 __device__ __forceinline__ void store_chunk(
-    real* y, float* partial, const float* from, i64 line, i64 c, const real* bias, int accumulate, i64 n) {
+    real* y, float* partial, const float* from, i64 line, i64 c, const Epilogue& epilogue, i64 n) {
     float v[CHUNK];
 #pragma unroll
     for (int i = 0; i < CHUNK; i += 4) {
@@ -159,8 +153,11 @@ __device__ __forceinline__ void store_chunk(
     }
 #pragma unroll
     for (int i = 0; i < CHUNK; i++) {
-        if (i < count) v[i] = finished(v[i], y, e + i, bias, c + i, accumulate);
+        if (i < count) v[i] = completed(v[i], y, e + i, c + i, epilogue);
     }
+    if (epilogue.sums != nullptr) put_chunk(epilogue.sums + e, v, count, whole);
+#pragma unroll
+    for (int i = 0; i < CHUNK; i++) v[i] = function_of(v[i], epilogue);
     put_chunk(y + e, v, count, whole);
 }
 
@@ -189,7 +186,7 @@ struct Sums {
     // Rows `row` … and columns `column` … of y to device memory, by `slab`, which is this warp's alone. Row 0 of this matrix of the batch
     // is row `first_line` of all; `partial`, if given, takes the sums as they are.
     __device__ __forceinline__ void store(
-        real* y, float* partial, float* slab, i64 first_line, i64 row, i64 column, const real* bias, int accumulate, const Product& p) {
+        real* y, float* partial, float* slab, i64 first_line, i64 row, i64 column, const Epilogue& epilogue, const Product& p) {
         const int WIDTH = COLUMNS / CHUNK;  // of a row, in chunks
         int lane = (int) threadIdx.x % 32;
 #pragma unroll
@@ -208,7 +205,7 @@ struct Sums {
             for (int e = lane; e < 16 * WIDTH; e += 32) {
                 i64 r = row + i * 16 + e / WIDTH, c = column + e % WIDTH * CHUNK;
                 if (r < p.m && c < p.n) {
-                    store_chunk(y, partial, slab + e / WIDTH * PITCH + e % WIDTH * CHUNK, first_line + r, c, bias, accumulate, p.n);
+                    store_chunk(y, partial, slab + e / WIDTH * PITCH + e % WIDTH * CHUNK, first_line + r, c, epilogue, p.n);
                 }
             }
         }
@@ -288,7 +285,7 @@ struct Tile {
 
 template <int ROWS, int COLUMNS, int WARP_ROWS, int WARP_COLUMNS, int STAGES>
 __device__ __forceinline__ void matmul_tile(
-    real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, const Product& p) {
+    real* y, float* partial, const real* a, const real* b, const Epilogue& epilogue, const Product& p) {
     DYNAMIC_SHARED(uint4, shared);
     Tile<ROWS, COLUMNS, WARP_ROWS, WARP_COLUMNS, STAGES> tile(p);
     bool a_terms = p.a_term == 1, b_terms = p.b_term == 1;
@@ -298,28 +295,28 @@ __device__ __forceinline__ void matmul_tile(
     else tile.template multiply<false, false>(a, b, shared, p);
     float* slab = reinterpret_cast<float*>(shared) + threadIdx.x / 32 * Sums<WARP_ROWS, WARP_COLUMNS>::SLAB;
     i64 first_line = ((partial != nullptr ? tile.part * p.batch : 0) + tile.batch) * p.m;
-    tile.sums.store(y, partial, slab, first_line, tile.row + tile.warp_row, tile.column + tile.warp_column, bias, accumulate, p);
+    tile.sums.store(y, partial, slab, first_line, tile.row + tile.warp_row, tile.column + tile.warp_column, epilogue, p);
 }
 
 // Registers for at least so many blocks on a multiprocessor.
 extern "C" __global__ void __launch_bounds__(128, 4)
-    matmul_tensor_64(real*, float*, const real*, const real*, const real*, int, Product);
+    matmul_tensor_64(real*, float*, const real*, const real*, Epilogue, Product);
 extern "C" __global__ void __launch_bounds__(128, 2)
-    matmul_tensor_128(real*, float*, const real*, const real*, const real*, int, Product);
+    matmul_tensor_128(real*, float*, const real*, const real*, Epilogue, Product);
 extern "C" __global__ void __launch_bounds__(256, 1)
-    matmul_tensor_256(real*, float*, const real*, const real*, const real*, int, Product);
+    matmul_tensor_256(real*, float*, const real*, const real*, Epilogue, Product);
 
 // y, or with several parts `partial` [parts, batch, M, N], by tiles of 64 × 64: for results that have few
-KERNEL matmul_tensor_64(real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, Product p) {
-    matmul_tile<64, 64, 32, 32, 4>(y, partial, a, b, bias, accumulate, p);
+KERNEL matmul_tensor_64(real* y, float* partial, const real* a, const real* b, Epilogue epilogue, Product p) {
+    matmul_tile<64, 64, 32, 32, 4>(y, partial, a, b, epilogue, p);
 }
 
 // The same by tiles of 128 × 128
-KERNEL matmul_tensor_128(real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, Product p) {
-    matmul_tile<128, 128, 64, 64, 3>(y, partial, a, b, bias, accumulate, p);
+KERNEL matmul_tensor_128(real* y, float* partial, const real* a, const real* b, Epilogue epilogue, Product p) {
+    matmul_tile<128, 128, 64, 64, 3>(y, partial, a, b, epilogue, p);
 }
 
 // The same by tiles of 128 × 256: for results that have many
-KERNEL matmul_tensor_256(real* y, float* partial, const real* a, const real* b, const real* bias, int accumulate, Product p) {
-    matmul_tile<128, 256, 64, 64, 4>(y, partial, a, b, bias, accumulate, p);
+KERNEL matmul_tensor_256(real* y, float* partial, const real* a, const real* b, Epilogue epilogue, Product p) {
+    matmul_tile<128, 256, 64, 64, 4>(y, partial, a, b, epilogue, p);
 }

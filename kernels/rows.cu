@@ -1,16 +1,20 @@
-// Functions of rows: softmax, its logarithm, layer and root-mean-square normalisation, and their gradients.
+// Functions of rows: softmax, its logarithm, layer and root-mean-square normalisation, gated sums, and their gradients.
 //
 //     softmax       y = exp(x − max) / Σ exp(x − max)                 dx = y · (dy − Σ dy·y)
 //     logSoftmax    y = x − max − log Σ exp(x − max)                  dx = dy − exp(y) · Σ dy
 //     layerNorm     y = x̂·w + b,   x̂ = (x − mean) · rstd              dx = r · (g − mean(g) − x̂ · mean(g·x̂)),   g = dy·w
 //     rmsNorm       y = x̂·w,       x̂ = x · r                          the same without mean(g)
 //     both norms    dw = Σ over the rows of dy·x̂                      db = Σ over the rows of dy
+//     gated sum     y = x + gate·h                                    dh = dy·gate,   dgate = Σ over the rows of dy·h
+//
+// The weights serve groups of `length` rows: w, b and gate are [rows / length, C], and w stands for `plus` + w. A layer norm proper is one group
+// with plus = 0; one that the time modulates has a group for each sample, and the factor 1 + scale.
 //
 // Everything is [rows, C]. Neighbouring threads stand on neighbouring elements of a row. Short rows have a warp each, several a block:
 // blocks of 32 × 8 threads; long ones have a block each, of 256 × 1 or 1024 × 1. A row is read two or three times, but from memory only
 // once as long as it fits a cache: ideal traffic is every operand once. The sums over rows (dw, db) are taken in stretches of rows, a
 // thread a column, and then added in order. Java: backend/cuda/Rows.java, tensor/Softmax.java, tensor/LogSoftmax.java,
-// tensor/LayerNorm.java, tensor/RmsNorm.java.
+// tensor/LayerNorm.java, tensor/ModulatedNorm.java, tensor/RmsNorm.java, tensor/GatedAdd.java.
 #include "common.cuh"
 
 // The row of this thread, given the geometry above. A warp has one row only, so that it leaves as a whole where there is none.
@@ -98,13 +102,21 @@ __device__ inline float row_scale(const real* x, float mean, float eps, i64 c) {
     return 1.f / sqrtf(row_sum(squares) / (float) c + eps);
 }
 
-// y = (x − mean)·rstd·w + b; w and b may be null. The variance is taken about the mean, in a pass of its own: the difference of the mean
+// Of weights [rows / length, C], those of a row; null if there are none
+__device__ inline const real* weights_of(const real* w, i64 row, i64 length, i64 c) {
+    return w != nullptr ? w + row / length * c : nullptr;
+}
+
+// y = (x − mean)·rstd·(plus + w) + b; w and b may be null. The variance is taken about the mean, in a pass of its own: the difference of the mean
 // square and the squared mean would cancel.
-KERNEL layer_norm(real* y, float* mean, float* rstd, const real* x, const real* w, const real* b, float eps, i64 rows, i64 c) {
+KERNEL layer_norm(
+    real* y, float* mean, float* rstd, const real* x, const real* w, const real* b, float plus, i64 length, float eps, i64 rows, i64 c) {
     i64 row = row_number();
     if (row >= rows) return;
     y += row * c;
     x += row * c;
+    w = weights_of(w, row, length, c);
+    b = weights_of(b, row, length, c);
     float m = 0.f;
     for (i64 i = threadIdx.x; i < c; i += blockDim.x) m += at(x, i);
     m = row_sum(m) / (float) c;
@@ -115,7 +127,7 @@ KERNEL layer_norm(real* y, float* mean, float* rstd, const real* x, const real* 
     }
     for (i64 i = threadIdx.x; i < c; i += blockDim.x) {
         float v = (at(x, i) - m) * r;
-        if (w != nullptr) v *= at(w, i);
+        if (w != nullptr) v *= plus + at(w, i);
         put(y + i, b != nullptr ? v + at(b, i) : v);
     }
 }
@@ -136,51 +148,68 @@ KERNEL rms_norm(real* y, float* scale, const real* x, const real* w, float eps, 
 
 // dx of both norms: the root-mean-square one has no mean (null); w may be null.
 KERNEL norm_to_input(
-    real* dx, const real* dy, const real* x, const float* mean, const float* scale, const real* w, i64 rows, i64 c) {
+    real* dx, const real* dy, const real* x, const float* mean, const float* scale, const real* w, float plus, i64 length, i64 rows,
+    i64 c) {
     i64 row = row_number();
     if (row >= rows) return;
     dx += row * c;
     dy += row * c;
     x += row * c;
+    w = weights_of(w, row, length, c);
     float m = mean != nullptr ? at(mean, row) : 0.f;
     float r = at(scale, row);
     float sum_g = 0.f, sum_gx = 0.f;
     for (i64 i = threadIdx.x; i < c; i += blockDim.x) {
-        float g = w != nullptr ? at(dy, i) * at(w, i) : at(dy, i);
+        float g = w != nullptr ? at(dy, i) * (plus + at(w, i)) : at(dy, i);
         sum_g += g;
         sum_gx += g * (at(x, i) - m);
     }
     float mean_g = mean != nullptr ? row_sum(sum_g) / (float) c : 0.f;
     float slope = row_sum(sum_gx) / (float) c * r * r;
     for (i64 i = threadIdx.x; i < c; i += blockDim.x) {
-        float g = w != nullptr ? at(dy, i) * at(w, i) : at(dy, i);
+        float g = w != nullptr ? at(dy, i) * (plus + at(w, i)) : at(dy, i);
         put(dx + i, r * (g - mean_g - slope * (at(x, i) - m)));
     }
 }
 
-// Σ dy·x̂ and Σ dy over stretches of rows: dw and db are [parts, C], either may be null. A thread a column and stretch, grid-stride.
+// Σ dy·x̂ and Σ dy, without a mean and a scale Σ dy·x, over stretches of the `length` rows of a group: dw and db are [groups, parts, C], `all` elements, either may be null. A
+// thread a column and stretch, grid-stride.
 KERNEL norm_to_weight(
-    float* dw, float* db, const real* dy, const real* x, const float* mean, const float* scale, i64 rows, i64 c, i64 stretch, i64 all) {
+    float* dw, float* db, const real* dy, const real* x, const float* mean, const float* scale, i64 length, i64 c, i64 stretch, i64 parts,
+    i64 all) {
     for (i64 e = thread_number(); e < all; e += thread_count()) {
-        i64 column = e % c, from = e / c * stretch, to = min(from + stretch, rows);
+        i64 column = e % c, part = e / c % parts, first = e / c / parts * length;
+        i64 from = first + part * stretch, to = min(from + stretch, first + length);
         float sum_w = 0.f, sum_b = 0.f;
         for (i64 row = from; row < to; row++) {
             float g = at(dy, row * c + column);
             sum_b += g;
             if (dw == nullptr) continue;
             float m = mean != nullptr ? at(mean, row) : 0.f;
-            sum_w += g * ((at(x, row * c + column) - m) * at(scale, row));
+            float r = scale != nullptr ? at(scale, row) : 1.f;
+            sum_w += g * ((at(x, row * c + column) - m) * r);
         }
         if (dw != nullptr) dw[e] = sum_w;
         if (db != nullptr) db[e] = sum_b;
     }
 }
 
-// y [C] = the sum of x [parts, C], in order
-KERNEL norm_add_parts(real* y, const float* x, i64 parts, i64 c) {
-    for (i64 i = thread_number(); i < c; i += thread_count()) {
+// y = x + gate·h; without x it is the gradient to h of that to y.
+KERNEL gated_add(real* y, const real* x, const real* gate, const real* h, i64 length, i64 rows, i64 c) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    y += row * c;
+    h += row * c;
+    gate = weights_of(gate, row, length, c);
+    for (i64 i = threadIdx.x; i < c; i += blockDim.x) put(y + i, fmaf(at(gate, i), at(h, i), x != nullptr ? at(x, row * c + i) : 0.f));
+}
+
+// y [groups, C], `all` elements = the sum of x [groups, parts, C] over the parts, in order
+KERNEL norm_add_parts(real* y, const float* x, i64 parts, i64 c, i64 all) {
+    for (i64 i = thread_number(); i < all; i += thread_count()) {
+        const float* first = x + i / c * parts * c + i % c;
         float sum = 0.f;
-        for (i64 part = 0; part < parts; part++) sum += x[part * c + i];
+        for (i64 part = 0; part < parts; part++) sum += first[part * c];
         put(y + i, sum);
     }
 }

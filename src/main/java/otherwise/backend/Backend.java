@@ -153,6 +153,14 @@ public interface Backend extends AutoCloseable {
     /// y = op(a) · op(b) (+ bias `[N]`, optional) (+ y if `accumulate`)
     void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec spec, boolean accumulate);
 
+    /// y = f(op(a) · op(b) (+ bias `[N]`, optional)): a layer and the function behind it. What f is taken of is stored in `sums`, of the size of y
+    /// and optional; without it, it takes no memory.
+    default void matmulThen(Unary f, Storage y, Storage sums, Storage a, Storage b, Storage bias, MatmulSpec spec) {
+        var v = sums == null ? y : sums;
+        matmul(v, a, b, bias, spec, false);
+        unary(f, y, v);
+    }
+
     /// y = conv(x, weight) + bias (optional); see [ConvSpec].
     void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec);
 
@@ -191,6 +199,22 @@ public interface Backend extends AutoCloseable {
     void layerNormBackward(
             Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage rstd, Storage w, long rows, long c);
 
+    /// y = (x − mean) · rstd · (1 + scale) + shift over `[batch, length, C]`, with a scale and a shift for each of the batch, `[batch, C]`; mean,
+    /// rstd `[batch, length]` as in [#layerNorm].
+    void modulatedNorm(
+            Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length, long c);
+
+    /// Gradients of [#modulatedNorm]; dx, dscale and dshift are each optional.
+    void modulatedNormBackward(
+            Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
+            long length, long c);
+
+    /// y = x + gate · h over `[batch, length, C]`, with a gate for each of the batch, `[batch, C]`.
+    void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c);
+
+    /// Gradients of [#gatedAdd] to h and gate, each optional: dh = dy · gate, dgate = Σ over the length of dy · h. That to x is dy.
+    void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c);
+
     /// y = x · r · w, with r = 1/√(mean(x²) + ε) `[rows]`; w `[C]` optional.
     void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c);
 
@@ -198,11 +222,12 @@ public interface Backend extends AutoCloseable {
     void rmsNormBackward(Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, long rows, long c);
 
     /// The Wan VAE's normalisation over channels: y = x · r · γ, with r = √C / max(‖x‖₂ over C, 1e-12) `[outer, inner]`, x `[outer, C, inner]`,
-    /// γ `[C]`.
-    void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner);
+    /// γ `[C]`. With `silu`, that function of it.
+    void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner);
 
     /// Gradients of [#channelNorm]; dx and dgamma are each optional. Where ‖x‖₂ < 1e-12, r is a constant.
-    void channelNormBackward(Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c, long inner);
+    void channelNormBackward(
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner);
 
     /// Rotates the adjacent pairs (2j, 2j+1) of x `[batch, length, heads, width]` by the angle whose cosine and sine are given, `[length, width/2]`
     /// each: y₀ = x₀·cos − x₁·sin, y₁ = x₀·sin + x₁·cos. `inverse` turns the other way: that is also the gradient.

@@ -87,7 +87,7 @@ final class WanOptions {
             long blocks = (long) model.config().numLayers() * options.steps() * (guided ? 2 : 1) * count;
             long start = System.nanoTime();
             try (var bar = Bar.of("blocks", blocks);
-                    var _ = Trace.listen((name, _) -> {
+                    var _ = Trace.follow(name -> {
                         if (BLOCK.matcher(name).matches()) bar.step();
                     })) {
                 for (int i = 0; i < count; i++) {

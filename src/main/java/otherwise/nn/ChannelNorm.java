@@ -13,4 +13,9 @@ public record ChannelNorm(Tensor gamma) {
     public Tensor forward(Tensor x) {
         return x.channelNorm(gamma.reshape(gamma.size()));
     }
+
+    /// With SiLU behind it, in one pass.
+    public Tensor thenSilu(Tensor x) {
+        return x.channelNormSilu(gamma.reshape(gamma.size()));
+    }
 }

@@ -1,5 +1,6 @@
 package otherwise.nn;
 
+import otherwise.backend.Backend.Unary;
 import otherwise.tensor.Tensor;
 
 /// y = x · weightᵀ + bias: `[*, in]` → `[*, out]`. weight `[out, in]` · bias `[out]`, or `null`.
@@ -17,5 +18,10 @@ public record Linear(Tensor weight, Tensor bias) {
 
     public Tensor forward(Tensor x) {
         return x.linear(weight, bias);
+    }
+
+    /// With a function behind it.
+    public Tensor forward(Tensor x, Unary activation) {
+        return x.linear(weight, bias, activation);
     }
 }

@@ -13,6 +13,6 @@ public record Mlp(Linear up, Unary activation, Linear down) {
     }
 
     public Tensor forward(Tensor x) {
-        return down.forward(Transient.of(() -> up.forward(x).map(activation)));
+        return down.forward(Transient.of(() -> up.forward(x, activation)));
     }
 }

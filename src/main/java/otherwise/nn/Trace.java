@@ -1,7 +1,10 @@
 package otherwise.nn;
 
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
+import otherwise.backend.Scope;
+import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 
 /// Lets a listener see what flows through a network, under the names of the checkpoint.
@@ -12,16 +15,25 @@ public final class Trace implements AutoCloseable {
     private static final ThreadLocal<Trace> LISTENING = new ThreadLocal<>();
 
     private final Trace outer;
-    private final BiConsumer<String, Tensor> listener;
+    private final BiConsumer<String, Supplier<Tensor>> listener;
     private String path = "";
 
-    private Trace(Trace outer, BiConsumer<String, Tensor> listener) {
+    private Trace(Trace outer, BiConsumer<String, Supplier<Tensor>> listener) {
         this.outer = outer;
         this.listener = listener;
     }
 
     /// Calls `listener` with the full name and value of every note on this thread, until it is closed.
     public static Trace listen(BiConsumer<String, Tensor> listener) {
+        return begin((name, x) -> listener.accept(name, x.get()));
+    }
+
+    /// Calls `listener` with the full name alone of every note on this thread, until it is closed: nothing is computed for its sake.
+    public static Trace follow(Consumer<String> listener) {
+        return begin((name, _) -> listener.accept(name));
+    }
+
+    private static Trace begin(BiConsumer<String, Supplier<Tensor>> listener) {
         var trace = new Trace(LISTENING.get(), listener);
         LISTENING.set(trace);
         return trace;
@@ -36,8 +48,18 @@ public final class Trace implements AutoCloseable {
     /// Shows `x` under `name`, below the current path; returns it.
     public static Tensor note(String name, Tensor x) {
         var trace = LISTENING.get();
-        if (trace != null) trace.listener.accept(trace.path + name, x);
+        if (trace != null) trace.listener.accept(trace.path + name, () -> x);
         return x;
+    }
+
+    /// Shows what the network itself passes over, because it is part of a larger operation: computed for a listener only, and freed again.
+    public static void note(String name, Supplier<Tensor> x) {
+        var trace = LISTENING.get();
+        if (trace == null) return;
+        try (var _ = Tape.off();
+                var _ = Scope.open()) {
+            trace.listener.accept(trace.path + name, x);
+        }
     }
 
     /// Runs `f` with `name` appended to the path.

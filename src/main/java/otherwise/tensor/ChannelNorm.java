@@ -6,15 +6,17 @@ import java.util.List;
 ///
 ///     y = x · r · γ        r = √C / max(‖x‖₂ over C, 1e-12)
 ///
+/// With `silu`, y is that function of it, in the same pass; what it is taken of is not stored, but computed again on the way back.
+///
 /// x, y `[B, C, …]` · γ `[C]` · r `[B, …]`, kept for the way back.
-record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
+record ChannelNorm(Tensor x, Tensor gamma, boolean silu, Tensor r) implements Op {
 
-    static Tensor forward(Tensor x, Tensor gamma) {
+    static Tensor forward(Tensor x, Tensor gamma, boolean silu) {
         var d = Dims.of("channel_norm", "C", gamma).and("B C I", folded(x).shape());
         var y = x.blankLike();
         var r = x.statistics(d.get("B"), d.get("I"));
-        x.backend().channelNorm(y.data(), r.data(), x.data(), gamma.data(), d.get("B"), d.get("C"), d.get("I"));
-        return y.madeBy(new ChannelNorm(x, gamma, r));
+        x.backend().channelNorm(y.data(), r.data(), x.data(), gamma.data(), silu, d.get("B"), d.get("C"), d.get("I"));
+        return y.madeBy(new ChannelNorm(x, gamma, silu, r));
     }
 
     private static Tensor folded(Tensor x) {
@@ -26,7 +28,7 @@ record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
         return List.of(x, gamma);
     }
 
-    ///     dx = r · (γ·dy − x · Σ(γ·dy·x) / ‖x‖²)        dγ = Σ dy · x · r
+    ///     dx = r · (γ·dy − x · Σ(γ·dy·x) / ‖x‖²)        dγ = Σ dy · x · r        with silu, of dy · silu′(x·r·γ) for dy
     @Override
     public void backward(Tensor dy, Flow flow) {
         var dx = flow.wants(x) ? x.blankLike() : null;
@@ -38,6 +40,7 @@ record ChannelNorm(Tensor x, Tensor gamma, Tensor r) implements Op {
                 x.data(),
                 r.data(),
                 gamma.data(),
+                silu,
                 r.dim(0),
                 gamma.dim(0),
                 r.dim(1));

@@ -8,11 +8,15 @@ import otherwise.backend.MatmulSpec;
 record Linear(Tensor x, Tensor w, Tensor b) implements Op {
 
     static Tensor forward(Tensor x, Tensor w, Tensor b) {
-        var d = Dims.of("linear", "* K", x).and("N K", w).and("N", b);
+        var d = dims(x, w, b);
         var y = Tensor.blank(x.backend(), x.shape().with(-1, d.get("N")));
         x.backend().matmul(y.data(), x.data(), w.data(), b == null ? null : b.data(), spec(d.get("*"), d.get("N"), d.get("K"), false, true),
                 false);
         return y.madeBy(new Linear(x, w, b));
+    }
+
+    static Dims dims(Tensor x, Tensor w, Tensor b) {
+        return Dims.of("linear", "* K", x).and("N K", w).and("N", b);
     }
 
     private static MatmulSpec spec(long m, long n, long k, boolean ta, boolean tb) {

@@ -6,19 +6,22 @@ import java.util.List;
 ///
 /// The permits clause is the library's table of contents. Code outside this package joins by [Custom].
 public sealed interface Op
-        permits Affine,
+        permits ActivatedLinear,
+        Affine,
         Arithmetic,
         Attention,
         ChannelNorm,
         Concat,
         Conv3d,
         Expand,
+        GatedAdd,
         GatherRows,
         LayerNorm,
         Linear,
         LogSoftmax,
         Map,
         MatMul,
+        ModulatedNorm,
         Op.Custom,
         Pad,
         Permute,

@@ -1,5 +1,7 @@
 package otherwise.tensor;
 
+import java.util.List;
+
 /// Whether operations on this thread are recorded for the way back.
 ///
 ///     try (var off = Tape.off()) { … }     // nothing in here is recorded
@@ -44,8 +46,13 @@ public final class Tape implements AutoCloseable {
 
     /// Whether the output of `op` takes part in the way back.
     static boolean records(Op op) {
+        return records(op.inputs());
+    }
+
+    /// Whether the output of an operation on `inputs` takes part in the way back.
+    static boolean records(List<Tensor> inputs) {
         boolean needed = false;
-        for (var x : op.inputs()) needed |= x.requiresGrad();
+        for (var x : inputs) needed |= x.requiresGrad();
         if (recording()) return needed;
         CURRENT.get().touched |= needed;
         return false;

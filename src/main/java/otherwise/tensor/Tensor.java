@@ -208,6 +208,11 @@ public final class Tensor {
         return Arithmetic.forward(Backend.Binary.ADD, this, b);
     }
 
+    /// this + gate · h: this and h `[B, L, C]`, gate `[B, 1, C]`.
+    public Tensor addGated(Tensor gate, Tensor h) {
+        return GatedAdd.forward(this, gate, h);
+    }
+
     public Tensor sub(Tensor b) {
         return Arithmetic.forward(Backend.Binary.SUB, this, b);
     }
@@ -419,6 +424,11 @@ public final class Tensor {
         return Linear.forward(this, weight, bias);
     }
 
+    /// f of [#linear], in one pass where the device can.
+    public Tensor linear(Tensor weight, Tensor bias, Unary f) {
+        return ActivatedLinear.forward(f, this, weight, bias);
+    }
+
     /// A 3-D convolution of `[B, C, T, H, W]`; bias may be `null`.
     public Tensor conv3d(Tensor weight, Tensor bias, Conv3d.Geometry geometry) {
         return Conv3d.forward(this, weight, bias, geometry);
@@ -459,6 +469,11 @@ public final class Tensor {
         return LayerNorm.forward(this, w, b, eps);
     }
 
+    /// Normalises the last axis of `[B, L, C]` to mean 0 and variance 1, then · (1 + scale) + shift; both `[B, 1, C]`.
+    public Tensor modulatedNorm(Tensor scale, Tensor shift, double eps) {
+        return ModulatedNorm.forward(this, scale, shift, eps);
+    }
+
     /// Divides the last axis by its root mean square, then · w `[C]` or `null`.
     public Tensor rmsNorm(Tensor w, double eps) {
         return RmsNorm.forward(this, w, eps);
@@ -466,7 +481,12 @@ public final class Tensor {
 
     /// The Wan VAE's normalisation over axis 1 of `[B, C, …]`, with γ `[C]`.
     public Tensor channelNorm(Tensor gamma) {
-        return ChannelNorm.forward(this, gamma);
+        return ChannelNorm.forward(this, gamma, false);
+    }
+
+    /// SiLU of [#channelNorm], in one pass.
+    public Tensor channelNormSilu(Tensor gamma) {
+        return ChannelNorm.forward(this, gamma, true);
     }
 
     /// Rotary position embedding of `[B, L, N, D]` by cos and sin `[L, D/2]`, pairs adjacent.

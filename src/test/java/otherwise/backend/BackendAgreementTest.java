@@ -262,6 +262,19 @@ class BackendAgreementTest {
     }
 
     @TestFactory
+    Stream<DynamicTest> productsWithFunction() {
+        long[][] sizes = {{1, 1, 1}, {3, 5, 7}, {2, 49, 300}, {70, 33, 20}, {65, 130, 4}, {9, 20, 1100}};
+        return Stream.of(sizes)
+                .flatMap(s -> Stream.of(Unary.SILU, Unary.GELU, Unary.GELU_TANH, Unary.TANH).map(f -> of(f + " " + of(s), c -> {
+                    var spec = MatmulSpec.of(s[0], s[1], s[2], false, true);
+                    var a = c.of(c.random.doubles(s[0] * s[2], -1, 1).map(v -> (float) v).toArray());
+                    var b = c.of(c.random.doubles(s[1] * s[2], -1, 1).map(v -> (float) (v / Math.sqrt(s[2]))).toArray());
+                    c.device.matmulThen(f, c.result(s[0] * s[1]), c.result(s[0] * s[1]), a, b, c.normal(s[1]), spec);
+                    c.device.matmulThen(f, c.result(s[0] * s[1]), null, a, b, null, spec);
+                })));
+    }
+
+    @TestFactory
     Stream<DynamicTest> reductions() {
         long[][] shapes = {
             {1, 1, 1}, {1, 100_003, 1}, {3, 200_000, 1}, {300, 392, 1}, {1, 1000, 77}, {5, 3, 7}, {2, 2000, 33}, {2, 4, 30_001},
@@ -321,17 +334,55 @@ class BackendAgreementTest {
                 })));
     }
 
+    /// Samples, rows of each, and their length.
+    private static final long[][] SAMPLES = {{1, 1, 2}, {2, 3, 13}, {3, 50, 64}, {2, 90, 392}, {1, 700, 37}, {5, 2, 1536}, {1, 3, 20_001}};
+
+    @TestFactory
+    Stream<DynamicTest> modulatedNorms() {
+        return Stream.of(SAMPLES).flatMap(s -> Stream.of(true, false).map(all -> of("modulatedNorm " + of(s) + " " + all, c -> {
+            long n = s[0] * s[1] * s[2];
+            long vectors = s[0] * s[2];
+            var x = c.normal(n);
+            var dy = c.normal(n);
+            var scale = c.normal(vectors);
+            var mean = c.result(s[0] * s[1]);
+            var r = c.result(s[0] * s[1]);
+            c.device.modulatedNorm(c.result(n), mean, r, x, scale, c.normal(vectors), 1e-2, s[0], s[1], s[2]);
+            var dscale = all ? c.result(vectors) : null;
+            c.device.modulatedNormBackward(c.result(n), dscale, null, dy, x, mean, r, scale, s[0], s[1], s[2]);
+            if (all) c.device.modulatedNormBackward(null, null, c.result(vectors), dy, x, mean, r, scale, s[0], s[1], s[2]);
+        })));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> gatedSums() {
+        return Stream.of(SAMPLES).map(s -> of("gatedAdd " + of(s), c -> {
+            long n = s[0] * s[1] * s[2];
+            long vectors = s[0] * s[2];
+            var h = c.normal(n);
+            var dy = c.normal(n);
+            var gate = c.normal(vectors);
+            c.device.gatedAdd(c.result(n), c.normal(n), gate, h, s[0], s[1], s[2]);
+            c.device.gatedAddBackward(c.result(n), c.result(vectors), dy, gate, h, s[0], s[1], s[2]);
+            c.device.gatedAddBackward(c.result(n), null, dy, gate, h, s[0], s[1], s[2]);
+            c.device.gatedAddBackward(null, c.result(vectors), dy, gate, h, s[0], s[1], s[2]);
+        }));
+    }
+
     @TestFactory
     Stream<DynamicTest> channelNorms() {
         long[][] shapes = {{1, 1, 1}, {2, 3, 5}, {3, 96, 130}, {1, 384, 17}, {2, 16, 1000}};
-        return Stream.of(shapes).map(s -> of("channelNorm " + of(s), c -> {
+        return Stream.of(shapes).flatMap(s -> Stream.of(false, true).map(silu -> of("channelNorm " + of(s) + (silu ? " silu" : ""), c -> {
             long n = s[0] * s[1] * s[2];
             var x = c.normal(n);
             var gamma = c.positive(s[1]);
             var r = c.result(s[0] * s[2]);
-            c.device.channelNorm(c.result(n), r, x, gamma, s[0], s[1], s[2]);
-            c.device.channelNormBackward(c.result(n), c.result(s[1]), c.normal(n), x, r, gamma, s[0], s[1], s[2]);
-        }));
+            var dy = c.normal(n);
+            c.device.channelNorm(c.result(n), r, x, gamma, silu, s[0], s[1], s[2]);
+            c.device.channelNormBackward(c.result(n), c.result(s[1]), dy, x, r, gamma, silu, s[0], s[1], s[2]);
+            c.device.channelNormBackward(null, c.result(s[1]), dy, x, r, gamma, silu, s[0], s[1], s[2]);
+            c.device.channelNormBackward(c.result(n), null, dy, x, r, gamma, silu, s[0], s[1], s[2]);
+        })));
     }
 
     @TestFactory
@@ -340,8 +391,8 @@ class BackendAgreementTest {
             var x = c.of(0, 1, 0, 2);
             var gamma = c.of(1, 0.5);
             var r = c.result(2);
-            c.device.channelNorm(c.result(4), r, x, gamma, 1, 2, 2);
-            c.device.channelNormBackward(c.result(4), c.result(2), c.normal(4), x, r, gamma, 1, 2, 2);
+            c.device.channelNorm(c.result(4), r, x, gamma, false, 1, 2, 2);
+            c.device.channelNormBackward(c.result(4), c.result(2), c.normal(4), x, r, gamma, false, 1, 2, 2);
         }));
     }
 

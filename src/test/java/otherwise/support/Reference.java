@@ -147,7 +147,7 @@ public final class Reference implements Backend {
         for (long i = 0; i < dx.size(); i++) at(dx).set(i, at(dy).at(i) * slope(f, at(x).at(i)));
     }
 
-    private static double value(Unary f, double x) {
+    static double value(Unary f, double x) {
         return switch (f) {
             case NEG -> -x;
             case ABS -> Math.abs(x);
@@ -166,7 +166,7 @@ public final class Reference implements Backend {
         };
     }
 
-    private static double slope(Unary f, double x) {
+    static double slope(Unary f, double x) {
         return switch (f) {
             case NEG -> -1;
             case ABS -> Math.signum(x);
@@ -350,6 +350,29 @@ public final class Reference implements Backend {
     }
 
     @Override
+    public void modulatedNorm(
+            Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length, long c) {
+        ReferenceRows.modulatedNorm(at(y), at(mean), at(rstd), at(x), at(scale), at(shift), eps, batch, length, c);
+    }
+
+    @Override
+    public void modulatedNormBackward(
+            Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
+            long length, long c) {
+        ReferenceRows.modulatedNormBackward(at(dx), at(dscale), at(dshift), at(dy), at(x), at(mean), at(rstd), at(scale), batch, length, c);
+    }
+
+    @Override
+    public void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
+        ReferenceRows.gatedAdd(at(y), at(x), at(gate), at(h), length, c);
+    }
+
+    @Override
+    public void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
+        ReferenceRows.gatedAddBackward(at(dh), at(dgate), at(dy), at(gate), at(h), length, c);
+    }
+
+    @Override
     public void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c) {
         ReferenceRows.rmsNorm(at(y), at(r), at(x), at(w), eps, rows, c);
     }
@@ -360,14 +383,14 @@ public final class Reference implements Backend {
     }
 
     @Override
-    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
-        ReferenceRows.channelNorm(at(y), at(r), at(x), at(gamma), outer, c, inner);
+    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
+        ReferenceRows.channelNorm(at(y), at(r), at(x), at(gamma), silu, outer, c, inner);
     }
 
     @Override
     public void channelNormBackward(
-            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c, long inner) {
-        ReferenceRows.channelNormBackward(at(dx), at(dgamma), at(dy), at(x), at(r), at(gamma), outer, c, inner);
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
+        ReferenceRows.channelNormBackward(at(dx), at(dgamma), at(dy), at(x), at(r), at(gamma), silu, outer, c, inner);
     }
 
     @Override

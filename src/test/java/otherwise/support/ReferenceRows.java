@@ -1,5 +1,7 @@
 package otherwise.support;
 
+import otherwise.backend.Backend.Unary;
+
 /// Softmax, normalisations and rotary embedding in plain loops; see [Reference].
 final class ReferenceRows {
     private ReferenceRows() {}
@@ -67,6 +69,49 @@ final class ReferenceRows {
         }
     }
 
+    /// Without scale and shift it is a layer norm; they come after it, one of each for every sample.
+    static void modulatedNorm(
+            HostStorage y, HostStorage mean, HostStorage rstd, HostStorage x, HostStorage scale, HostStorage shift, double eps, long batch,
+            long length, long c) {
+        layerNorm(y, mean, rstd, x, null, null, eps, batch * length, c);
+        for (long i = 0; i < y.size(); i++) {
+            long column = i / (length * c) * c + i % c;
+            y.set(i, y.at(i) * (1 + scale.at(column)) + shift.at(column));
+        }
+    }
+
+    /// Sample by sample, a layer norm with weights 1 + scale: their gradients are those of the scale.
+    static void modulatedNormBackward(
+            HostStorage dx, HostStorage dscale, HostStorage dshift, HostStorage dy, HostStorage x, HostStorage mean, HostStorage rstd,
+            HostStorage scale, long batch, long length, long c) {
+        for (long b = 0; b < batch; b++) {
+            var w = new HostStorage(scale.type(), c, _ -> {});
+            for (long j = 0; j < c; j++) w.set(j, 1 + scale.at(b * c + j));
+            normBackward(
+                    part(dx, b, length * c), part(dscale, b, c), part(dshift, b, c), part(dy, b, length * c), part(x, b, length * c),
+                    part(mean, b, length), part(rstd, b, length), w, length, c);
+        }
+    }
+
+    static void gatedAdd(HostStorage y, HostStorage x, HostStorage gate, HostStorage h, long length, long c) {
+        for (long i = 0; i < y.size(); i++) y.set(i, x.at(i) + gate.at(i / (length * c) * c + i % c) * h.at(i));
+    }
+
+    static void gatedAddBackward(
+            HostStorage dh, HostStorage dgate, HostStorage dy, HostStorage gate, HostStorage h, long length, long c) {
+        if (dgate != null) for (long j = 0; j < dgate.size(); j++) dgate.set(j, 0);
+        for (long i = 0; i < dy.size(); i++) {
+            long column = i / (length * c) * c + i % c;
+            if (dh != null) dh.set(i, dy.at(i) * gate.at(column));
+            if (dgate != null) dgate.add(column, dy.at(i) * h.at(i));
+        }
+    }
+
+    /// Part `i` of `size` elements each.
+    private static HostStorage part(HostStorage all, long i, long size) {
+        return all == null ? null : (HostStorage) all.slice(i * size, size);
+    }
+
     static void rmsNorm(HostStorage y, HostStorage rms, HostStorage x, HostStorage w, double eps, long rows, long c) {
         for (long r = 0; r < rows; r++) {
             double square = 0;
@@ -110,14 +155,17 @@ final class ReferenceRows {
         }
     }
 
-    static void channelNorm(HostStorage y, HostStorage r, HostStorage x, HostStorage gamma, long outer, long c, long inner) {
+    static void channelNorm(HostStorage y, HostStorage r, HostStorage x, HostStorage gamma, boolean silu, long outer, long c, long inner) {
         for (long o = 0; o < outer; o++)
             for (long i = 0; i < inner; i++) {
                 double square = 0;
                 for (long k = 0; k < c; k++) square += Math.pow(x.at((o * c + k) * inner + i), 2);
                 double s = Math.sqrt(c) / Math.max(Math.sqrt(square), 1e-12);
                 r.set(o * inner + i, s);
-                for (long k = 0; k < c; k++) y.set((o * c + k) * inner + i, x.at((o * c + k) * inner + i) * s * gamma.at(k));
+                for (long k = 0; k < c; k++) {
+                    double v = x.at((o * c + k) * inner + i) * s * gamma.at(k);
+                    y.set((o * c + k) * inner + i, silu ? Reference.value(Unary.SILU, v) : v);
+                }
             }
     }
 
@@ -128,6 +176,7 @@ final class ReferenceRows {
             HostStorage x,
             HostStorage r,
             HostStorage gamma,
+            boolean silu,
             long outer,
             long c,
             long inner) {
@@ -137,16 +186,18 @@ final class ReferenceRows {
                 double s = r.at(o * inner + i);
                 double square = 0;
                 double dot = 0;
-                for (long k = 0; k < c; k++) {
+                var g = new double[(int) c];
+                for (int k = 0; k < c; k++) {
                     long e = (o * c + k) * inner + i;
+                    g[k] = dy.at(e) * (silu ? Reference.slope(Unary.SILU, x.at(e) * s * gamma.at(k)) : 1);
                     square += x.at(e) * x.at(e);
-                    dot += gamma.at(k) * dy.at(e) * x.at(e);
-                    if (dgamma != null) dgamma.add(k, dy.at(e) * x.at(e) * s);
+                    dot += gamma.at(k) * g[k] * x.at(e);
+                    if (dgamma != null) dgamma.add(k, g[k] * x.at(e) * s);
                 }
                 boolean constant = Math.sqrt(square) < 1e-12;
-                for (long k = 0; k < c && dx != null; k++) {
+                for (int k = 0; k < c && dx != null; k++) {
                     long e = (o * c + k) * inner + i;
-                    dx.set(e, s * (gamma.at(k) * dy.at(e) - (constant ? 0 : x.at(e) * dot / square)));
+                    dx.set(e, s * (gamma.at(k) * g[k] - (constant ? 0 : x.at(e) * dot / square)));
                 }
             }
     }

@@ -41,6 +41,8 @@ class OpGradientTest {
                 of("sub column", x -> x.get(0).sub(x.get(1)), s(3, 5), s(3, 1)),
                 of("mul both ways", x -> x.get(0).mul(x.get(1)), s(3, 1, 5), s(1, 4, 5)),
                 of("mul with itself", x -> x.get(0).mul(x.get(0)), s(7)),
+                of("add gated", x -> x.get(0).addGated(x.get(1), x.get(2)), s(2, 3, 7), s(2, 1, 7), s(2, 3, 7)),
+                of("add gated to itself", x -> x.get(0).addGated(x.get(1), x.get(0)), s(1, 40, 5), s(1, 1, 5)),
                 of("div", x -> x.get(0).div(x.get(1).square().plus(1)), s(2, 3), s(3)),
                 of("affine", x -> x.get(0).affine(-2.5, 3), s(4, 3)),
                 of("one element", x -> x.get(0).mul(x.get(1)), s(1), s(1)));
@@ -86,6 +88,11 @@ class OpGradientTest {
                 of("matmul aᵀ", x -> MatMul.forward(x.get(0), x.get(1), true, false), s(2, 5, 3), s(2, 5, 4)),
                 of("matmul aᵀbᵀ", x -> MatMul.forward(x.get(0), x.get(1), true, true), s(2, 5, 3), s(2, 4, 5)),
                 of("linear", x -> x.get(0).linear(x.get(1), x.get(2)), s(2, 3, 5), s(4, 5), s(4)),
+                of("linear, gelu", x -> x.get(0).linear(x.get(1), x.get(2), Unary.GELU), s(2, 3, 5), s(4, 5), s(4)),
+                of("linear, gelu tanh, no bias", x -> x.get(0).linear(x.get(1), null, Unary.GELU_TANH), s(3, 5), s(4, 5)),
+                of("linear, silu, long", x -> x.get(0).times(0.1).linear(x.get(1), x.get(2), Unary.SILU), s(7, 300), s(5, 300), s(5)),
+                of("linear, tanh", x -> x.get(0).linear(x.get(1), x.get(2), Unary.TANH), s(3, 5), s(4, 5), s(4)),
+                of("two linear branches", OpGradientTest::twoBranches, s(3, 5), s(4, 5), s(4)),
                 of("attention", x -> x.get(0).attention(x.get(1), x.get(2), 0.6, null), s(2, 3, 2, 4), s(2, 5, 2, 4), s(2, 5, 2, 4)),
                 of(
                         "attention with key lengths",
@@ -106,6 +113,12 @@ class OpGradientTest {
                         s(1, 1, 1, 1, 1), s(1)));
     }
 
+    /// The gradient of the sum goes both ways, and the first to have it must not write over it.
+    private static Tensor twoBranches(List<Tensor> x) {
+        var a = x.get(0).linear(x.get(1), x.get(2), Unary.SILU);
+        return a.add(x.get(0).linear(x.get(1), null, Unary.SILU)).times(0.5);
+    }
+
     @TestFactory
     Stream<DynamicTest> rows() {
         return Stream.of(
@@ -114,8 +127,11 @@ class OpGradientTest {
                 of("cross entropy", x -> x.get(0).crossEntropy(2, 0, 4), s(3, 5)),
                 of("layer norm", x -> x.get(0).layerNorm(x.get(1), x.get(2), 1e-5), s(2, 3, 7), s(7), s(7)),
                 of("layer norm, plain", x -> x.get(0).layerNorm(null, null, 1e-6), s(3, 7)),
+                of("modulated norm", x -> x.get(0).modulatedNorm(x.get(1), x.get(2), 1e-5), s(2, 3, 7), s(2, 1, 7), s(2, 1, 7)),
+                of("modulated norm of one", x -> x.get(0).modulatedNorm(x.get(1), x.get(2), 1e-5), s(1, 37, 33), s(1, 1, 33), s(1, 1, 33)),
                 of("rms norm", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(3, 7), s(7)),
                 of("channel norm", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 5), s(3)),
+                of("channel norm, silu", x -> x.get(0).channelNormSilu(x.get(1)), s(2, 3, 2, 5), s(3)),
                 of("rope", x -> x.get(0).rope(angles(x.get(0), 3, 2, false), angles(x.get(0), 3, 2, true)), s(2, 3, 2, 4)));
     }
 

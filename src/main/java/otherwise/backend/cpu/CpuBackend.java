@@ -227,6 +227,30 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void modulatedNorm(
+            Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length, long c) {
+        Norm.modulatedNorm(parallel, at(y), at(mean), at(rstd), at(x), at(scale), at(shift), (float) eps, batch, length, c);
+    }
+
+    @Override
+    public void modulatedNormBackward(
+            Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
+            long length, long c) {
+        Norm.modulatedNormBackward(
+                parallel, at(dx), at(dscale), at(dshift), at(dy), at(x), at(mean), at(rstd), at(scale), batch, length, c);
+    }
+
+    @Override
+    public void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
+        Gate.add(parallel, at(y), at(x), at(gate), at(h), batch, length, c);
+    }
+
+    @Override
+    public void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
+        Gate.backward(parallel, at(dh), at(dgate), at(dy), at(gate), at(h), batch, length, c);
+    }
+
+    @Override
     public void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c) {
         Norm.rmsNorm(parallel, at(y), at(r), at(x), at(w), (float) eps, rows, c);
     }
@@ -237,14 +261,14 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
-        ChannelNorm.forward(parallel, at(y), at(r), at(x), at(gamma), outer, c, inner);
+    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
+        ChannelNorm.forward(parallel, at(y), at(r), at(x), at(gamma), silu, outer, c, inner);
     }
 
     @Override
     public void channelNormBackward(
-            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c, long inner) {
-        ChannelNorm.backward(parallel, at(dx), at(dgamma), at(dy), at(x), at(r), at(gamma), outer, c, inner);
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
+        ChannelNorm.backward(parallel, at(dx), at(dgamma), at(dy), at(x), at(r), at(gamma), silu, outer, c, inner);
     }
 
     @Override

@@ -13,7 +13,8 @@ import jdk.incubator.vector.FloatVector;
 
 /// Layer and root-mean-square normalisation of rows.
 ///
-/// Both are y = x̂ · w + b with x̂ = (x − mean) · r; the second has neither mean nor b. So they share their loops, with `mean` null.
+/// Both are y = x̂ · (plus + w) + b with x̂ = (x − mean) · r; the second has neither mean nor b. So they share their loops, with `mean` null.
+/// The weights serve groups of `length` rows: w and b are `[groups, C]`, one group with plus = 0 except where the time modulates the norm.
 /// A row is short enough for the first-level cache, and several plain passes over it cost one trip to memory.
 final class Norm {
     private static final int W = VectorMath.LANES;
@@ -35,14 +36,45 @@ final class Norm {
             float eps,
             long rows,
             long c) {
-        parallel.range(rows, rowsPerPiece(c), (from, to) -> {
+        layerNorm(parallel, y, mean, rstd, x, w, b, 0, eps, 1, rows, c);
+    }
+
+    static void modulatedNorm(
+            Parallel parallel,
+            MemorySegment y,
+            MemorySegment mean,
+            MemorySegment rstd,
+            MemorySegment x,
+            MemorySegment scale,
+            MemorySegment shift,
+            float eps,
+            long batch,
+            long length,
+            long c) {
+        layerNorm(parallel, y, mean, rstd, x, scale, shift, 1, eps, batch, length, c);
+    }
+
+    private static void layerNorm(
+            Parallel parallel,
+            MemorySegment y,
+            MemorySegment mean,
+            MemorySegment rstd,
+            MemorySegment x,
+            MemorySegment w,
+            MemorySegment b,
+            float plus,
+            float eps,
+            long groups,
+            long length,
+            long c) {
+        parallel.range(groups * length, rowsPerPiece(c), (from, to) -> {
             for (long r = from; r < to; r++) {
                 float m = (float) (Reduce.sum(x, r * c, c) / c);
                 // Two passes: the difference of the mean square and the squared mean would cancel.
                 float s = (float) (1 / Math.sqrt(squares(x, r * c, c, m) / c + eps));
                 put(mean, r, m);
                 put(rstd, r, s);
-                apply(y, x, r * c, c, m, s, w, b);
+                apply(y, x, r * c, c, m, s, w, plus, b, r / length * c);
             }
         });
     }
@@ -53,7 +85,7 @@ final class Norm {
             for (long r = from; r < to; r++) {
                 float s = (float) (1 / Math.sqrt(squares(x, r * c, c, 0) / c + eps));
                 put(rms, r, s);
-                apply(y, x, r * c, c, 0, s, w, null);
+                apply(y, x, r * c, c, 0, s, w, 0, null, 0);
             }
         });
     }
@@ -82,23 +114,24 @@ final class Norm {
         return sum;
     }
 
-    /// y = (x − mean) · r · w + b for one row; w and b may be null.
+    /// y = (x − mean) · r · (plus + w) + b for one row; w and b, from their element `first` on, may be null.
     private static void apply(
-            MemorySegment y, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, MemorySegment b) {
+            MemorySegment y, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, float plus, MemorySegment b,
+            long first) {
         long end = whole(c);
         if (w == null && b == null) for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r), y, from + i);
         else
             if (b == null)
-                for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).mul(load(w, i)), y, from + i);
+                for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).mul(load(w, first + i).add(plus)), y, from + i);
             else
                 if (w == null)
-                    for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).add(load(b, i)), y, from + i);
+                    for (long i = 0; i < end; i += W) store(load(x, from + i).sub(mean).mul(r).add(load(b, first + i)), y, from + i);
                 else
                     for (long i = 0; i < end; i += W)
-                        store(load(x, from + i).sub(mean).mul(r).fma(load(w, i), load(b, i)), y, from + i);
+                        store(load(x, from + i).sub(mean).mul(r).fma(load(w, first + i).add(plus), load(b, first + i)), y, from + i);
         for (long i = end; i < c; i++) {
-            float v = (at(x, from + i) - mean) * r * (w == null ? 1 : at(w, i));
-            put(y, from + i, b == null ? v : v + at(b, i));
+            float v = (at(x, from + i) - mean) * r * (w == null ? 1 : plus + at(w, first + i));
+            put(y, from + i, b == null ? v : v + at(b, first + i));
         }
     }
 
@@ -114,7 +147,23 @@ final class Norm {
             MemorySegment w,
             long rows,
             long c) {
-        backward(parallel, dx, dw, db, dy, x, mean, rstd, w, rows, c);
+        backward(parallel, dx, dw, db, dy, x, mean, rstd, w, 0, 1, rows, c);
+    }
+
+    static void modulatedNormBackward(
+            Parallel parallel,
+            MemorySegment dx,
+            MemorySegment dscale,
+            MemorySegment dshift,
+            MemorySegment dy,
+            MemorySegment x,
+            MemorySegment mean,
+            MemorySegment rstd,
+            MemorySegment scale,
+            long batch,
+            long length,
+            long c) {
+        backward(parallel, dx, dscale, dshift, dy, x, mean, rstd, scale, 1, batch, length, c);
     }
 
     static void rmsNormBackward(
@@ -127,7 +176,7 @@ final class Norm {
             MemorySegment w,
             long rows,
             long c) {
-        backward(parallel, dx, dw, null, dy, x, null, rms, w, rows, c);
+        backward(parallel, dx, dw, null, dy, x, null, rms, w, 0, 1, rows, c);
     }
 
     private static void backward(
@@ -140,42 +189,53 @@ final class Norm {
             MemorySegment mean,
             MemorySegment scale,
             MemorySegment w,
-            long rows,
+            float plus,
+            long groups,
+            long length,
             long c) {
         int width = Math.toIntExact(c);
         long grain = rowsPerPiece(c);
-        int pieces = Math.toIntExact((rows + grain - 1) / grain);
-        var dwPart = dw == null ? null : new float[pieces][width];
-        var dbPart = db == null ? null : new float[pieces][width];
-        parallel.range(rows, grain, (from, to) -> {
-            int piece = (int) (from / grain);
-            for (long r = from; r < to; r++) {
+        int pieces = Math.toIntExact((length + grain - 1) / grain); // of each group
+        var dwPart = dw == null ? null : new float[Math.toIntExact(groups)][pieces][width];
+        var dbPart = db == null ? null : new float[Math.toIntExact(groups)][pieces][width];
+        parallel.tasks(groups * pieces, task -> {
+            int group = (int) (task / pieces);
+            int piece = (int) (task % pieces);
+            long end = Math.min(length, (piece + 1) * grain) + group * length;
+            for (long r = piece * grain + group * length; r < end; r++) {
                 float m = mean == null ? 0 : at(mean, r);
                 float s = at(scale, r);
-                if (dx != null) toInput(dx, dy, x, r * c, c, m, s, w, mean != null);
-                if (dw != null) toWeight(dwPart[piece], dy, x, r * c, m, s);
-                if (db != null) toBias(dbPart[piece], dy, r * c);
+                if (dx != null) toInput(dx, dy, x, r * c, c, m, s, w, plus, group * c, mean != null);
+                if (dw != null) toWeight(dwPart[group][piece], dy, x, r * c, m, s);
+                if (db != null) toBias(dbPart[group][piece], dy, r * c);
             }
         });
-        if (dw != null) Reduce.sumParts(parallel, dw, dwPart, width);
-        if (db != null) Reduce.sumParts(parallel, db, dbPart, width);
+        for (int group = 0; group < groups; group++) {
+            if (dw != null) Reduce.sumParts(parallel, row(dw, group, c), dwPart[group], width);
+            if (db != null) Reduce.sumParts(parallel, row(db, group, c), dbPart[group], width);
+        }
     }
 
-    /// With g = dy·w:   dx = r · (g − mean(g) − x̂ · mean(g·x̂)), without mean(g) if no mean was taken.
+    private static MemorySegment row(MemorySegment x, long row, long c) {
+        return x.asSlice(row * c * Float.BYTES, c * Float.BYTES);
+    }
+
+    /// With g = dy·(plus + w), w from its element `first` on:   dx = r · (g − mean(g) − x̂ · mean(g·x̂)), without mean(g) if no mean was taken.
     private static void toInput(
-            MemorySegment dx, MemorySegment dy, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, boolean centred) {
+            MemorySegment dx, MemorySegment dy, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, float plus,
+            long first, boolean centred) {
         var sumG = zero();
         var sumGx = zero();
         long end = whole(c);
         for (long i = 0; i < end; i += W) {
-            var g = w == null ? load(dy, from + i) : load(dy, from + i).mul(load(w, i));
+            var g = w == null ? load(dy, from + i) : load(dy, from + i).mul(load(w, first + i).add(plus));
             sumG = sumG.add(g);
             sumGx = load(x, from + i).sub(mean).fma(g, sumGx);
         }
         double restG = 0;
         double restGx = 0;
         for (long i = end; i < c; i++) {
-            float g = w == null ? at(dy, from + i) : at(dy, from + i) * at(w, i);
+            float g = w == null ? at(dy, from + i) : at(dy, from + i) * (plus + at(w, first + i));
             restG += g;
             restGx += (double) g * (at(x, from + i) - mean);
         }
@@ -183,11 +243,11 @@ final class Norm {
         float slope = (float) ((VectorMath.sum(sumGx) + restGx) / c) * r * r;
         var minusSlope = all(-slope);
         for (long i = 0; i < end; i += W) {
-            var g = w == null ? load(dy, from + i) : load(dy, from + i).mul(load(w, i));
+            var g = w == null ? load(dy, from + i) : load(dy, from + i).mul(load(w, first + i).add(plus));
             store(load(x, from + i).sub(mean).fma(minusSlope, g.sub(meanG)).mul(r), dx, from + i);
         }
         for (long i = end; i < c; i++) {
-            float g = w == null ? at(dy, from + i) : at(dy, from + i) * at(w, i);
+            float g = w == null ? at(dy, from + i) : at(dy, from + i) * (plus + at(w, first + i));
             put(dx, from + i, (g - meanG - (at(x, from + i) - mean) * slope) * r);
         }
     }

@@ -252,6 +252,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void matmulThen(Unary f, Storage y, Storage sums, Storage a, Storage b, Storage bias, MatmulSpec spec) {
+        if (!serving.products().matmulThen(f, y, sums, a, b, bias, spec)) Backend.super.matmulThen(f, y, sums, a, b, bias, spec);
+    }
+
+    @Override
     public void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec) {
         serving.convolutions().forward(y, x, weight, bias, spec);
     }
@@ -310,6 +315,29 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void modulatedNorm(
+            Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length, long c) {
+        rows.modulatedNorm(y, mean, rstd, x, scale, shift, eps, batch, length, c);
+    }
+
+    @Override
+    public void modulatedNormBackward(
+            Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
+            long length, long c) {
+        rows.modulatedNormBackward(dx, dscale, dshift, dy, x, mean, rstd, scale, batch, length, c);
+    }
+
+    @Override
+    public void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
+        rows.gatedAdd(y, x, gate, h, batch, length, c);
+    }
+
+    @Override
+    public void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
+        rows.gatedAddBackward(dh, dgate, dy, gate, h, batch, length, c);
+    }
+
+    @Override
     public void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long count, long c) {
         rows.rmsNorm(y, r, x, w, eps, count, c);
     }
@@ -320,14 +348,14 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
-        rows.channelNorm(y, r, x, gamma, outer, c, inner);
+    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
+        rows.channelNorm(y, r, x, gamma, silu, outer, c, inner);
     }
 
     @Override
-    public void channelNormBackward(Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c,
-            long inner) {
-        rows.channelNormBackward(dx, dgamma, dy, x, r, gamma, outer, c, inner);
+    public void channelNormBackward(
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
+        rows.channelNormBackward(dx, dgamma, dy, x, r, gamma, silu, outer, c, inner);
     }
 
     @Override

@@ -1,5 +1,6 @@
 package otherwise.backend.cuda;
 
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
@@ -25,17 +26,17 @@ final class HopperMatmul {
     }
 
     /// Whether this device can, and it is worth it: tiles for half of the multiprocessors, and results in half of what tiles cover.
-    boolean serves(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s) {
-        if (!driver.hopper() || kernels.real() != DType.BF16 || !fits(y, a, b, bias, s)) return false;
+    boolean serves(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
+        if (!driver.hopper() || kernels.real() != DType.BF16 || !fits(y, a, b, epilogue, s)) return false;
         long tiles = tiles(s);
         return 2 * tiles >= driver.multiprocessors() && 2 * s.batch() * s.m() * s.n() >= tiles * ROWS * COLUMNS;
     }
 
     /// Rows, matrices and addresses of the operands in multiples of 16 bytes, of the result in pairs, and coordinates of 32 bits.
-    private static boolean fits(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s) {
+    private static boolean fits(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         int eight = TensorMap.ALIGNMENT / DType.BF16.bytes();
         long rows = (s.transposeA() ? s.m() : s.k()) | (s.transposeB() ? s.k() : s.n()) | s.n();
-        long addresses = address(a) | address(b) | address(y) | address(bias);
+        long addresses = address(a) | address(b) | address(y) | address(epilogue.bias()) | address(epilogue.sums());
         return s.k() > 0 && (rows | s.strideA() | s.strideB()) % eight == 0 && addresses % TensorMap.ALIGNMENT == 0
                 && Math.max(Math.max(s.m(), s.n()), Math.max(s.k(), s.batch())) < Integer.MAX_VALUE - COLUMNS;
     }
@@ -48,16 +49,19 @@ final class HopperMatmul {
         return s.batch() * Math.ceilDiv(s.m(), ROWS) * Math.ceilDiv(s.n(), COLUMNS);
     }
 
-    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
+    /// @return whether it was done: of the functions behind the sums there is only the one of Wan's layers
+    boolean matmul(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
+        if (epilogue.f() != null && epilogue.f() != Unary.GELU_TANH) return false;
         boolean aLines = s.transposeA();
         boolean bLines = !s.transposeB();
         var mapA = map(a, s.m(), s.k(), aLines, ROWS, s.batch(), s.strideA());
         var mapB = map(b, s.n(), s.k(), bLines, COLUMNS, s.batch(), s.strideB());
         long[] sizes = {s.batch(), s.m(), s.n(), s.k(), s.strideA() == 0 ? 0 : 1, s.strideB() == 0 ? 0 : 1};
-        var arguments = new Arguments().with(driver.encode(mapA)).with(driver.encode(mapB)).with(y).with(bias).with(accumulate ? 1 : 0)
+        var arguments = new Arguments().with(driver.encode(mapA)).with(driver.encode(mapB)).with(y).with(epilogue.struct())
                 .with(sizes);
         var name = FILE + (aLines && bLines ? "_both_lines" : aLines ? "_a_lines" : bLines ? "_b_lines" : "");
         kernels.launch(FILE, name, Grid.of(Math.min(tiles(s), driver.multiprocessors()), THREADS).shared(SHARED), arguments);
+        return true;
     }
 
     /// An operand of so many lines and terms. The rows in memory, and of a box, lie along the terms, or else along the lines.

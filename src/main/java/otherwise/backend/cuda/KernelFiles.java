@@ -30,7 +30,7 @@ final class KernelFiles {
     static final List<String> HOPPER = List.of("matmul_hopper");
 
     /// What they include, `common.cuh` all of them.
-    static final List<String> HEADERS = List.of("common.cuh", "tensor_cores.cuh", "hopper.cuh");
+    static final List<String> HEADERS = List.of("common.cuh", "activation.cuh", "epilogue.cuh", "tensor_cores.cuh", "hopper.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");

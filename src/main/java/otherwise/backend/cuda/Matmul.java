@@ -1,6 +1,7 @@
 package otherwise.backend.cuda;
 
 import java.util.function.Consumer;
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
@@ -66,29 +67,37 @@ final class Matmul implements Products {
 
     @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
-        if (s.batch() * s.m() * s.n() == 0) return;
-        if (hopper.serves(y, a, b, bias, s)) {
-            hopper.matmul(y, a, b, bias, s, accumulate);
-            return;
-        }
+        multiply(y, a, b, Epilogue.of(bias, accumulate), s);
+    }
+
+    @Override
+    public boolean matmulThen(Unary f, Storage y, Storage sums, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        return Epilogue.has(f) && multiply(y, a, b, new Epilogue(bias, sums, false, f), s);
+    }
+
+    /// @return whether it was done: not every kernel has every function behind the sums
+    private boolean multiply(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
+        if (s.batch() * s.m() * s.n() == 0) return true;
+        if (hopper.serves(y, a, b, epilogue, s)) return hopper.matmul(y, a, b, epilogue, s);
         var tile = tensor.tile(s);
-        if (tile.isEmpty()) matmul(y, a, b, bias, s, accumulate, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
-        else matmul(y, a, b, bias, s, accumulate, tile.get());
+        if (tile.isEmpty()) matmul(y, a, b, epilogue, s, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
+        else matmul(y, a, b, epilogue, s, tile.get());
+        return true;
     }
 
     /// On tensor cores, with a tile of one's own.
-    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, TensorMatmul.Tile tile) {
+    void matmul(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s, TensorMatmul.Tile tile) {
         var tiling = tile.tiling(s);
-        inParts(y, bias, s, accumulate, tiling, partial -> tensor.tiles(y, partial, a, b, bias, s, accumulate, tile, tiling));
+        inParts(y, epilogue, s, tiling, partial -> tensor.tiles(y, partial, a, b, epilogue, s, tile, tiling));
     }
 
     /// With a tiling of one's own.
-    void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling) {
-        inParts(y, bias, s, accumulate, tiling, partial -> tiles(y, partial, a, b, bias, s, accumulate, tiling));
+    void matmul(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s, Tiling tiling) {
+        inParts(y, epilogue, s, tiling, partial -> tiles(y, partial, a, b, epilogue, s, tiling));
     }
 
     /// @param tiles makes y, or with several parts the given storage: the results of each part
-    private void inParts(Storage y, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling, Consumer<Storage> tiles) {
+    private void inParts(Storage y, Epilogue epilogue, MatmulSpec s, Tiling tiling, Consumer<Storage> tiles) {
         if (tiling.parts == 1) {
             tiles.accept(null);
             return;
@@ -96,24 +105,22 @@ final class Matmul implements Products {
         long size = s.batch() * s.m() * s.n();
         try (var partial = kernels.scratch(DType.F32, tiling.parts * size)) {
             tiles.accept(partial.storage());
-            var arguments = new Arguments().with(y).with(partial.storage()).with(tiling.parts).with(bias).with(accumulate ? 1 : 0)
-                    .with(s.n()).with(size);
+            var arguments =
+                    new Arguments().with(y).with(partial.storage()).with(tiling.parts).with(epilogue.struct()).with(s.n()).with(size);
             kernels.over(size, FILE, "matmul_add", arguments);
         }
     }
 
-    private void tiles(
-            Storage y, Storage partial, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, Tiling tiling) {
-        var arguments =
-                new Arguments().with(y).with(partial).with(a).with(b).with(bias).with(accumulate ? 1 : 0).with(struct(s, tiling));
+    private void tiles(Storage y, Storage partial, Storage a, Storage b, Epilogue epilogue, MatmulSpec s, Tiling tiling) {
+        var arguments = new Arguments().with(y).with(partial).with(a).with(b).with(epilogue.struct()).with(struct(s, tiling));
         kernels.launch(FILE, "matmul_" + tiling.height, Grid.of(s.batch() * tiling.blocks(), Kernels.BLOCK), arguments);
     }
 
     /// The same, one thread an element: slow, for comparison.
-    void naive(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
+    void naive(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         long size = s.batch() * s.m() * s.n();
         var struct = struct(s, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
-        var arguments = new Arguments().with(y).with(a).with(b).with(bias).with(accumulate ? 1 : 0).with(struct).with(size);
+        var arguments = new Arguments().with(y).with(a).with(b).with(epilogue.struct()).with(struct).with(size);
         kernels.over(size, FILE, "matmul_naive", arguments);
     }
 

@@ -1,5 +1,6 @@
 package otherwise.backend.cuda;
 
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Storage;
 
@@ -7,6 +8,13 @@ import otherwise.backend.Storage;
 interface Products extends AutoCloseable {
     /// y = op(a) · op(b) (+ bias `[N]`, optional) (+ y if `accumulate`)
     void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate);
+
+    /// The same with a function behind it ([otherwise.backend.Backend#matmulThen]), where that is one pass; elsewhere nothing is done.
+    ///
+    /// @return whether it was done
+    default boolean matmulThen(Unary f, Storage y, Storage sums, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        return false;
+    }
 
     @Override
     default void close() {}

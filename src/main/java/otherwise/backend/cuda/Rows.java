@@ -56,13 +56,29 @@ final class Rows {
     }
 
     void layerNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage w, Storage b, double eps, long rows, long c) {
-        var arguments = new Arguments().with(y).with(mean).with(rstd).with(x).with(w).with(b).with((float) eps);
-        launch("layer_norm", arguments, rows, c);
+        layerNorm(y, mean, rstd, x, w, b, 0, eps, 1, rows, c);
+    }
+
+    void modulatedNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length,
+            long c) {
+        layerNorm(y, mean, rstd, x, scale, shift, 1, eps, batch, length, c);
+    }
+
+    /// Weights `plus` + w and b for each group of `length` rows.
+    private void layerNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage w, Storage b, float plus, double eps, long groups,
+            long length, long c) {
+        var arguments = new Arguments().with(y).with(mean).with(rstd).with(x).with(w).with(b).with(plus).with(length).with((float) eps);
+        launch("layer_norm", arguments, groups * length, c);
     }
 
     void layerNormBackward(Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage rstd, Storage w, long rows,
             long c) {
-        normBackward(dx, dw, db, dy, x, mean, rstd, w, rows, c);
+        normBackward(dx, dw, db, dy, x, mean, rstd, w, 0, 1, rows, c);
+    }
+
+    void modulatedNormBackward(Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd,
+            Storage scale, long batch, long length, long c) {
+        normBackward(dx, dscale, dshift, dy, x, mean, rstd, scale, 1, batch, length, c);
     }
 
     void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c) {
@@ -70,44 +86,62 @@ final class Rows {
     }
 
     void rmsNormBackward(Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, long rows, long c) {
-        normBackward(dx, dw, null, dy, x, null, r, w, rows, c);
+        normBackward(dx, dw, null, dy, x, null, r, w, 0, 1, rows, c);
     }
 
     private void normBackward(
-            Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage scale, Storage w, long rows, long c) {
-        if (dx != null)
-            launch("norm_to_input", new Arguments().with(dx).with(dy).with(x).with(mean).with(scale).with(w), rows, c);
-        if (c == 0 || dw == null && db == null) return;
+            Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage scale, Storage w, float plus, long groups,
+            long length, long c) {
+        if (dx != null) {
+            var arguments = new Arguments().with(dx).with(dy).with(x).with(mean).with(scale).with(w).with(plus).with(length);
+            launch("norm_to_input", arguments, groups * length, c);
+        }
+        long size = groups * c;
+        if (size == 0 || dw == null && db == null) return;
 
         // In how many parts the rows are summed up depends on the sizes alone.
-        long most = Math.clamp(Math.ceilDiv(SUMMING, c), 1, MOST_PARTS);
-        long stretch = Math.max(FEWEST_ROWS, Math.ceilDiv(rows, most));
-        long parts = Math.ceilDiv(rows, stretch);
-        long room = Math.max(1, parts * c);
+        long most = Math.clamp(Math.ceilDiv(SUMMING, size), 1, MOST_PARTS);
+        long stretch = Math.max(FEWEST_ROWS, Math.ceilDiv(length, most));
+        long parts = Math.ceilDiv(length, stretch);
+        long room = Math.max(1, parts * size);
         try (var toW = dw == null ? null : kernels.scratch(DType.F32, room);
                 var toB = db == null ? null : kernels.scratch(DType.F32, room)) {
             var partsW = toW == null ? null : toW.storage();
             var partsB = toB == null ? null : toB.storage();
             var arguments = new Arguments().with(partsW).with(partsB).with(dy).with(x).with(mean).with(scale);
-            kernels.over(parts * c, FILE, "norm_to_weight", arguments.with(rows).with(c).with(stretch).with(parts * c));
-            if (dw != null) addParts(dw, partsW, parts, c);
-            if (db != null) addParts(db, partsB, parts, c);
+            kernels.over(
+                    parts * size, FILE, "norm_to_weight",
+                    arguments.with(length).with(c).with(stretch).with(parts).with(parts * size));
+            if (dw != null) addParts(dw, partsW, parts, c, size);
+            if (db != null) addParts(db, partsB, parts, c, size);
         }
     }
 
-    private void addParts(Storage y, Storage sums, long parts, long c) {
-        kernels.over(c, FILE, "norm_add_parts", new Arguments().with(y).with(sums).with(parts).with(c));
+    void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
+        launch("gated_add", new Arguments().with(y).with(x).with(gate).with(h).with(length), batch * length, c);
     }
 
-    void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
+    void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
+        if (dh != null) gatedAdd(dh, null, gate, dy, batch, length, c);
+        // The gate's gradient is that of the weights of a norm which leaves h as it is.
+        if (dgate != null) normBackward(null, dgate, null, dy, h, null, null, null, 0, batch, length, c);
+    }
+
+    private void addParts(Storage y, Storage sums, long parts, long c, long size) {
+        kernels.over(size, FILE, "norm_add_parts", new Arguments().with(y).with(sums).with(parts).with(c).with(size));
+    }
+
+    void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         long n = outer * inner;
-        kernels.over(n, CHANNELS, "channel_norm", new Arguments().with(y).with(r).with(x).with(gamma).with(c).with(inner).with(n));
+        var arguments = new Arguments().with(y).with(r).with(x).with(gamma).with(silu ? 1 : 0).with(c).with(inner).with(n);
+        kernels.over(n, CHANNELS, "channel_norm", arguments);
     }
 
-    void channelNormBackward(Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c, long inner) {
+    void channelNormBackward(
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
         long n = outer * inner;
         if (dx != null) {
-            var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(gamma).with(c).with(inner).with(n);
+            var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(gamma).with(silu ? 1 : 0).with(c).with(inner).with(n);
             kernels.over(n, CHANNELS, "channel_norm_to_input", arguments);
         }
         if (dgamma == null || c == 0) return;
@@ -115,7 +149,8 @@ final class Rows {
         long stretches = Math.ceilDiv(inner, PIXELS);
         long parts = outer * stretches;
         try (var sums = kernels.scratch(DType.F32, Math.max(1, c * parts))) {
-            var arguments = new Arguments().with(sums.storage()).with(dy).with(x).with(r).with(outer).with(c).with(inner);
+            var arguments = new Arguments().with(sums.storage()).with(dy).with(x).with(r).with(gamma).with(silu ? 1 : 0).with(outer).with(c)
+                    .with(inner);
             if (parts > 0) {
                 var grid = Grid.of(c * parts, Kernels.BLOCK);
                 kernels.launch(CHANNELS, "channel_norm_to_gamma", grid, arguments.with(PIXELS).with(stretches));

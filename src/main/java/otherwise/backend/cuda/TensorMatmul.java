@@ -80,10 +80,8 @@ final class TensorMatmul {
     }
 
     /// y, or the results of several parts to `partial`.
-    void tiles(
-            Storage y, Storage partial, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate, Tile tile, Tiling tiling) {
-        var arguments = new Arguments().with(y).with(partial).with(a).with(b).with(bias).with(accumulate ? 1 : 0)
-                .with(Matmul.struct(s, tiling));
+    void tiles(Storage y, Storage partial, Storage a, Storage b, Epilogue epilogue, MatmulSpec s, Tile tile, Tiling tiling) {
+        var arguments = new Arguments().with(y).with(partial).with(a).with(b).with(epilogue.struct()).with(Matmul.struct(s, tiling));
         kernels.launch(FILE, tile.kernel(), Grid.of(s.batch() * tiling.blocks(), tile.threads).shared(tile.shared()), arguments);
     }
 }

@@ -271,6 +271,29 @@ public final class DryBackend implements Backend {
     }
 
     @Override
+    public void modulatedNorm(
+            Storage y, Storage mean, Storage rstd, Storage x, Storage scale, Storage shift, double eps, long batch, long length, long c) {
+        other(y);
+    }
+
+    @Override
+    public void modulatedNormBackward(
+            Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
+            long length, long c) {
+        other(dy);
+    }
+
+    @Override
+    public void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
+        other(y);
+    }
+
+    @Override
+    public void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
+        other(dy);
+    }
+
+    @Override
     public void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c) {
         other(y);
     }
@@ -281,13 +304,13 @@ public final class DryBackend implements Backend {
     }
 
     @Override
-    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, long outer, long c, long inner) {
+    public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         other(y);
     }
 
     @Override
-    public void channelNormBackward(Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, long outer, long c,
-            long inner) {
+    public void channelNormBackward(
+            Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
         other(dy);
     }
 

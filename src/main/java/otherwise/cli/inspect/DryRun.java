@@ -61,7 +61,7 @@ record DryRun(Map<String, Shape> asked, long weights, Map<Pass, Cost> passes) {
         backend.restart();
         try (var _ = backend.scope();
                 var _ = Tape.off();
-                var _ = Trace.listen((_, _) -> {})) {
+                var _ = Trace.follow(_ -> {})) {
             pass.network().run(Tensor.zeros(backend, pass.input()), Activations.RECOMPUTE);
         }
         var forward = new LinkedHashMap<>(backend.work());

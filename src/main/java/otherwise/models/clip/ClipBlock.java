@@ -1,5 +1,6 @@
 package otherwise.models.clip;
 
+import otherwise.backend.Backend.Unary;
 import otherwise.nn.LayerNorm;
 import otherwise.nn.Linear;
 import otherwise.nn.Trace;
@@ -43,11 +44,13 @@ record ClipBlock(LayerNorm norm1, Linear toQkv, Linear proj, LayerNorm norm2, Li
     }
 
     private Tensor mlp(Tensor x) {
-        var h = up.forward(x);
         return down.forward(
                 switch (config.activation()) {
-                    case GELU -> h.gelu();
-                    case QUICK_GELU -> h.mul(h.times(1.702).sigmoid());
+                    case GELU -> up.forward(x, Unary.GELU);
+                    case QUICK_GELU -> {
+                        var h = up.forward(x);
+                        yield h.mul(h.times(1.702).sigmoid());
+                    }
                 });
     }
 }

@@ -15,6 +15,6 @@ record Head(Linear head, Tensor modulation, double eps) {
     /// x `[B, L, C]` · e `[B, C]`, the time embedding itself → `[B, L, patch · out]`
     Tensor forward(Tensor x, Tensor e) {
         var m = modulation.add(e.reshape(e.dim(0), 1, e.dim(1))).chunk(2, 1);
-        return head.forward(x.layerNorm(null, null, eps).mul(m.get(1).plus(1)).add(m.get(0)));
+        return head.forward(x.modulatedNorm(m.get(1), m.get(0), eps));
     }
 }

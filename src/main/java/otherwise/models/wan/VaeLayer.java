@@ -46,8 +46,8 @@ sealed interface VaeLayer {
 
         @Override
         public Tensor forward(Tensor x, Past past) {
-            var half = Transient.of(() -> conv1.forward(Transient.of(() -> norm1.forward(x).silu()), past));
-            var y = Transient.of(() -> conv2.forward(Transient.of(() -> norm2.forward(half).silu()), past));
+            var half = Transient.of(() -> conv1.forward(Transient.of(() -> norm1.thenSilu(x)), past));
+            var y = Transient.of(() -> conv2.forward(Transient.of(() -> norm2.thenSilu(half)), past));
             return Transient.of(() -> y.add(shortcut == null ? x : shortcut.forward(x, past)));
         }
     }
@@ -144,7 +144,7 @@ sealed interface VaeLayer {
         }
 
         Tensor forward(Tensor x, Past past) {
-            return Trace.note("head", conv.forward(norm.forward(x).silu(), past));
+            return Trace.note("head", conv.forward(norm.thenSilu(x), past));
         }
     }
 

@@ -1,6 +1,8 @@
 package otherwise.models.wan;
 
+import static otherwise.nn.Trace.at;
 import static otherwise.nn.Trace.layer;
+import static otherwise.nn.Trace.note;
 
 import otherwise.autograd.Transient;
 import otherwise.backend.Backend.Unary;
@@ -43,16 +45,18 @@ public record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention c
         var think = new Modulation(m.get(3), m.get(4), m.get(5));
 
         var seen = Transient.of(() -> {
-            var norm1 = layer("norm1", () -> x.layerNorm(null, null, eps));
-            return x.add(look.close(layer("self_attn", () -> selfAttn.forward(look.open(norm1), positions))));
+            note("norm1", () -> x.layerNorm(null, null, eps));
+            var opened = at("norm1", () -> look.open(x, eps));
+            return look.close(x, layer("self_attn", () -> selfAttn.forward(opened, positions)));
         });
         var told = Transient.of(() -> {
             var norm3 = layer("norm3", () -> this.norm3 == null ? seen : this.norm3.forward(seen));
             return seen.add(layer("cross_attn", () -> crossAttn.forward(norm3, context)));
         });
         return Transient.of(() -> {
-            var norm2 = layer("norm2", () -> told.layerNorm(null, null, eps));
-            return told.add(think.close(layer("ffn", () -> ffn.forward(think.open(norm2)))));
+            note("norm2", () -> told.layerNorm(null, null, eps));
+            var opened = at("norm2", () -> think.open(told, eps));
+            return think.close(told, layer("ffn", () -> ffn.forward(opened)));
         });
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
@@ -16,6 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.Backend;
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
@@ -148,13 +150,17 @@ class CudaProductsTest {
             var s = new MatmulSpec(2, 133, 71, v < 4 ? 300 : 21, (v & 1) != 0, (v & 2) != 0, 133L * (v < 4 ? 300 : 21), 0);
             boolean bias = (v & 4) != 0;
             boolean accumulate = (v & 8) != 0;
-            return DynamicTest.dynamicTest(s.toString(), () -> {
+            var f = Arrays.asList(null, Unary.SILU, Unary.GELU, Unary.GELU_TANH).get(v % 3 == 0 ? 0 : 1 + v / 3 % 3);
+            return DynamicTest.dynamicTest(s + (f == null ? "" : " " + f), () -> {
                 long used = POOL.memory().used();
-                var small = direct(kernels, s, bias, accumulate, Tiling.of(Tiling.SMALL, s.batch(), s.m(), s.n(), s.k()));
-                var large = direct(kernels, s, bias, accumulate, Tiling.of(Tiling.LARGE, s.batch(), s.m(), s.n(), s.k()));
-                var naive = direct(kernels, s, bias, accumulate, null);
+                var small = direct(kernels, s, bias, accumulate, f, Tiling.of(Tiling.SMALL, s.batch(), s.m(), s.n(), s.k()));
+                var large = direct(kernels, s, bias, accumulate, f, Tiling.of(Tiling.LARGE, s.batch(), s.m(), s.n(), s.k()));
+                var naive = direct(kernels, s, bias, accumulate, f, null);
                 try (var reference = new Reference()) {
-                    var expected = run(reference, c -> matmul(c, s, bias, accumulate)).getFirst();
+                    var expected = run(reference, c -> {
+                        matmul(c, s, bias, accumulate);
+                        if (f != null) c.device.unary(f, c.results.getFirst(), c.results.getFirst());
+                    }).getFirst();
                     Close.check("small", small, expected, LIMIT);
                     Close.check("large", large, expected, LIMIT);
                     Close.check("naive", naive, expected, LIMIT);
@@ -167,17 +173,17 @@ class CudaProductsTest {
     }
 
     /// With the same numbers as [#matmul(Call, MatmulSpec, boolean, boolean)]; without a tiling, naive.
-    private static double[] direct(Kernels kernels, MatmulSpec s, boolean withBias, boolean accumulate, Tiling tiling) {
+    private static double[] direct(Kernels kernels, MatmulSpec s, boolean withBias, boolean accumulate, Unary f, Tiling tiling) {
         var random = new SplittableRandom(7);
         long size = s.batch() * s.m() * s.n();
         try (var a = scratch(kernels, random, s.strideA() * (s.batch() - 1) + s.m() * s.k());
                 var b = scratch(kernels, random, s.strideB() * (s.batch() - 1) + s.k() * s.n());
                 var y = accumulate ? scratch(kernels, random, size) : kernels.scratch(DType.F32, size);
                 var bias = scratch(kernels, random, s.n())) {
-            var given = withBias ? bias.storage() : null;
+            var epilogue = new Epilogue(withBias ? bias.storage() : null, null, accumulate, f);
             var matmul = new Matmul(kernels);
-            if (tiling == null) matmul.naive(y.storage(), a.storage(), b.storage(), given, s, accumulate);
-            else matmul.matmul(y.storage(), a.storage(), b.storage(), given, s, accumulate, tiling);
+            if (tiling == null) matmul.naive(y.storage(), a.storage(), b.storage(), epilogue, s);
+            else matmul.matmul(y.storage(), a.storage(), b.storage(), epilogue, s, tiling);
             var found = new float[Math.toIntExact(size)];
             DRIVER.toHost(MemorySegment.ofArray(found), y.storage().address());
             return IntStream.range(0, found.length).mapToDouble(i -> found[i]).toArray();

@@ -9,15 +9,18 @@ import java.lang.foreign.MemorySegment;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.function.DoubleUnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledIf;
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.Backends;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
@@ -108,12 +111,8 @@ class CudaTensorMatmulTest {
                 LAUNCHED.clear();
                 var given = c == null ? null : c.storage();
                 if (tile.isEmpty()) matmul.matmul(y.storage(), x.storage(), w.storage(), given, s, old != null);
-                else matmul.matmul(y.storage(), x.storage(), w.storage(), given, s, old != null, tile.get());
-                var floats = new float[size];
-                var shorts = new short[size];
-                DRIVER.toHost(real == DType.F32 ? MemorySegment.ofArray(floats) : MemorySegment.ofArray(shorts), y.storage().address());
-                return IntStream.range(0, size)
-                        .mapToDouble(i -> real == DType.F32 ? floats[i] : Float.intBitsToFloat(shorts[i] << 16)).toArray();
+                else matmul.matmul(y.storage(), x.storage(), w.storage(), Epilogue.of(given, old != null), s, tile.get());
+                return read(y.storage());
             }
         }
 
@@ -141,6 +140,34 @@ class CudaTensorMatmulTest {
 
         private static double seen(float v) {
             return Float.intBitsToFloat(Float.floatToRawIntBits(v) + 0x1000 & 0xffffe000);
+        }
+
+        /// A function behind the sums, which are kept, is what it is of the expected sums.
+        DynamicTest then(Unary f, DoubleUnaryOperator function) {
+            return DynamicTest.dynamicTest(real + " " + s + " " + f, () -> {
+                var kernels = kernels(real);
+                int size = Math.toIntExact(s.batch() * s.m() * s.n());
+                try (var x = upload(kernels, a);
+                        var w = upload(kernels, b);
+                        var c = upload(kernels, bias);
+                        var y = kernels.scratch(real, size);
+                        var sums = kernels.scratch(real, size)) {
+                    LAUNCHED.clear();
+                    assertTrue(new Matmul(kernels).matmulThen(f, y.storage(), sums.storage(), x.storage(), w.storage(), c.storage(), s));
+                    assertTrue(LAUNCHED.contains("matmul_tensor_64"), LAUNCHED.toString());
+                    double limit = real == DType.F32 ? TF32 : BF16;
+                    Close.check("sums", read(sums.storage()), expected(), limit);
+                    Close.check("f", read(y.storage()), Arrays.stream(expected()).map(function).toArray(), limit);
+                }
+            });
+        }
+
+        private double[] read(CudaStorage x) {
+            var floats = new float[(int) x.size()];
+            var shorts = new short[floats.length];
+            DRIVER.toHost(real == DType.F32 ? MemorySegment.ofArray(floats) : MemorySegment.ofArray(shorts), x.address());
+            return IntStream.range(0, floats.length)
+                    .mapToDouble(i -> real == DType.F32 ? floats[i] : Float.intBitsToFloat(shorts[i] << 16)).toArray();
         }
 
         DynamicTest test(Optional<Tile> tile, String... launches) {
@@ -194,6 +221,16 @@ class CudaTensorMatmulTest {
                         .test(Optional.empty(), "matmul_tensor_64", "matmul_add"),
                 new Case(real, MatmulSpec.of(64 * 18 + 1, 72, 24, false, false), true, false).test(Optional.empty(), "matmul_tensor_64"),
                 new Case(real, MatmulSpec.of(16, 16, 16, true, true), false, true).test(Optional.empty(), "matmul_tensor_64")));
+    }
+
+    /// Whole rows and ragged ones, one part and several.
+    @TestFactory
+    Stream<DynamicTest> functionsBehindTheSums() {
+        return types().flatMap(real -> Stream.of(
+                new Case(real, MatmulSpec.of(33, 72, 40, false, true), true, false).then(Unary.SILU, v -> v / (1 + Math.exp(-v))),
+                new Case(real, MatmulSpec.of(20, 35, 40, false, true), true, false).then(Unary.GELU_TANH,
+                        v -> v / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v)))),
+                new Case(real, MatmulSpec.of(17, 19, 1048, false, true), true, false).then(Unary.SILU, v -> v / (1 + Math.exp(-v)))));
     }
 
     /// What is not aligned, short, or of floats that nobody gave up digits of goes to the kernels of matmul.cu.

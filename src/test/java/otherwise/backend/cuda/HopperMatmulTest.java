@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -15,6 +16,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledIf;
+import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 import otherwise.backend.MatmulSpec;
@@ -30,6 +32,7 @@ class HopperMatmulTest {
     private final DevicePool pool = new DevicePool(driver);
     private final Kernels kernels = new Kernels(driver, pool, DType.BF16);
     private final Matmul matmul = new Matmul(kernels);
+    private static final Epilogue PLAIN = Epilogue.of(null, false);
     private final HopperMatmul hopper = new HopperMatmul(kernels);
     private final SplittableRandom random = new SplittableRandom(7);
 
@@ -85,11 +88,30 @@ class HopperMatmulTest {
         var runs = new double[2][];
         for (int run = 0; run < 2; run++) {
             var y = accumulate ? written(before) : new CudaStorage(DType.BF16, before.length, pool.take(2L * before.length), pool);
-            hopper.matmul(y, deviceA, deviceB, deviceBias, s, accumulate);
+            assertTrue(hopper.matmul(y, deviceA, deviceB, Epilogue.of(deviceBias, accumulate), s));
             runs[run] = read(y);
         }
         Close.check(s.toString(), runs[0], expected, LIMIT);
         assertArrayEquals(runs[0], runs[1], "another run differs");
+    }
+
+    /// The function of Wan's layers is of the sums before they are rounded, and these can be kept.
+    @Test
+    void functionBehindTheSums() {
+        var s = MatmulSpec.of(136, 264, 72, false, true);
+        var a = written(numbers(136 * 72));
+        var b = written(numbers(264 * 72));
+        var bias = written(numbers(264));
+        var y = new CudaStorage(DType.BF16, 136 * 264, pool.take(2 * 136 * 264), pool);
+        var sums = new CudaStorage(DType.BF16, 136 * 264, pool.take(2 * 136 * 264), pool);
+        assertTrue(matmul.matmulThen(Unary.GELU_TANH, y, sums, a, b, bias, s));
+        var plain = new CudaStorage(DType.BF16, 136 * 264, pool.take(2 * 136 * 264), pool);
+        assertTrue(hopper.matmul(plain, a, b, Epilogue.of(bias, false), s));
+        assertArrayEquals(read(plain), read(sums));
+        var expected = Arrays.stream(read(sums)).map(v -> v / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))));
+        Close.check("gelu_tanh", read(y), expected.toArray(), 2 * LIMIT);
+        assertTrue(matmul.matmulThen(Unary.GELU_TANH, plain, null, a, b, bias, s));
+        assertArrayEquals(read(y), read(plain), "whether the sums are kept or not");
     }
 
     /// Sizes below a tile, at its edges, beyond them; fewer steps than stages, and more.
@@ -129,7 +151,7 @@ class HopperMatmulTest {
         var y = new CudaStorage(DType.BF16, s.batch() * s.m() * s.n(), pool.take(2 * s.batch() * s.m() * s.n()), pool);
         var a = new CudaStorage(DType.BF16, s.m() * s.k(), pool.take(2 * s.m() * s.k()), pool);
         var b = new CudaStorage(DType.BF16, s.k() * s.n(), pool.take(2 * s.k() * s.n()), pool);
-        return hopper.serves(y, a, b, null, s);
+        return hopper.serves(y, a, b, PLAIN, s);
     }
 
     @Test
@@ -144,10 +166,10 @@ class HopperMatmulTest {
         assertFalse(serves(MatmulSpec.of(40, 256, 64, false, true)), "mostly beyond the edge");
         var bf16 = new CudaStorage(DType.BF16, 1 << 20, pool.take(2 << 20), pool);
         var s = MatmulSpec.of(128, 256, 64, false, true);
-        assertTrue(hopper.serves(bf16, bf16.slice(8, 8192), bf16, null, s));
-        assertFalse(hopper.serves(bf16, bf16.slice(4, 8192), bf16, null, s), "the address of a is not aligned");
-        assertFalse(new HopperMatmul(new Kernels(driver, pool, DType.F32)).serves(bf16, bf16, bf16, null, s), "of floats");
-        assertFalse(new HopperMatmul(new Kernels(new EmulatedDriver(1), pool, DType.BF16)).serves(bf16, bf16, bf16, null, s), "no Hopper");
+        assertTrue(hopper.serves(bf16, bf16.slice(8, 8192), bf16, PLAIN, s));
+        assertFalse(hopper.serves(bf16, bf16.slice(4, 8192), bf16, PLAIN, s), "the address of a is not aligned");
+        assertFalse(new HopperMatmul(new Kernels(driver, pool, DType.F32)).serves(bf16, bf16, bf16, PLAIN, s), "of floats");
+        assertFalse(new HopperMatmul(new Kernels(new EmulatedDriver(1), pool, DType.BF16)).serves(bf16, bf16, bf16, PLAIN, s), "no Hopper");
     }
 
     /// Who is asked for a product takes the kernel where it serves: it finds what the others must not do, and they do.
@@ -159,8 +181,10 @@ class HopperMatmulTest {
         var y = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
         var z = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
         matmul.matmul(y, a, b, null, s, false);
-        matmul.naive(z, a, b, null, s, false);
+        matmul.naive(z, a, b, Epilogue.of(null, false), s);
         Close.check("hook", read(y), read(z), 2 * LIMIT);
+        assertFalse(matmul.matmulThen(Unary.SILU, y, null, a, b, null, s), "another function behind it is a pass of its own");
+        assertTrue(matmul.matmulThen(Unary.SILU, y, null, a, b, null, MatmulSpec.of(40, 252, 64, false, true)));
         a.release();
         var wrong = assertThrows(DeviceException.class, () -> matmul.matmul(y, a, b, null, s, false));
         assertTrue(wrong.getMessage().contains("kernel matmul_hopper,"), wrong.getMessage());

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -19,6 +21,7 @@ import otherwise.backend.Backend;
 import otherwise.backend.Backends;
 import otherwise.backend.Shape;
 import otherwise.backend.ShapeException;
+import otherwise.nn.Trace;
 import otherwise.nn.Weights;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tape;
@@ -98,6 +101,29 @@ class WanTransformerTest {
     private static boolean isAlive(float[] values) {
         for (float v : values) if (v != 0) return true;
         return false;
+    }
+
+    /// The modulated norm is one operation; who listens sees the norm in it nevertheless, who only follows lets nothing be computed.
+    @Test
+    void theNormInsideIsShown() {
+        var seen = new TreeMap<String, float[]>();
+        var wish = new TreeMap<String, float[]>();
+        try (var _ = Trace.listen((name, x) -> {
+            seen.put(name, x.floats());
+            if (name.equals("blocks.0")) wish.put("blocks.1.norm1", x.layerNorm(null, null, CONFIG.eps()).floats());
+        })) {
+            run();
+        }
+        assertArrayEquals(wish.get("blocks.1.norm1"), seen.get("blocks.1.norm1"));
+        var followed = new TreeSet<String>();
+        try (var _ = Trace.follow(followed::add)) {
+            run();
+        }
+        assertEquals(seen.keySet(), followed);
+    }
+
+    private void run() {
+        model.forward(normal(1, 3, 2, 4, 6), new double[] {700}, normal(1, 4, 10), normal(1, 5, 12), normal(1, 4, 2, 4, 6));
     }
 
     @Test
