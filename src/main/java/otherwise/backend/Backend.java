@@ -79,7 +79,7 @@ public interface Backend extends AutoCloseable {
     /// Bytes handed out now · the most at any time · bytes held by the pool for reuse · the most of both together at any time.
     record Memory(long used, long peak, long pooled, long footprint) {}
 
-    /// Bytes of memory that the device has.
+    /// Bytes of memory that there are for us: what the device has, less what others hold of it, where that is known.
     long capacity();
 
     /// Gives what the pool holds for reuse back to the system: where one part of a work ends, and the next asks for other sizes.

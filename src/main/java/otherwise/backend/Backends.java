@@ -3,6 +3,7 @@ package otherwise.backend;
 import java.util.List;
 import otherwise.backend.cpu.CpuBackend;
 import otherwise.backend.cuda.CudaBackend;
+import otherwise.backend.dry.DryBackend;
 
 /// The devices by name. An absent one is an error that says why; nothing falls back in silence.
 public final class Backends {
@@ -41,5 +42,14 @@ public final class Backends {
                     + ", cuda" + SHORT + " to store numbers in half the room, and cuda" + ROUNDED
                     + " to multiply matrices with fewer digits, on tensor cores");
         };
+    }
+
+    /// A device that computes nothing and reads back zeros, but hands out memory, takes it back and reuses it as `device` does, in the same
+    /// pieces and with the working memory of its kernels. The CPU's kernels have theirs on the Java heap, which is not counted. What is more
+    /// than the device's capacity is handed out all the same: then the footprint is what is in use at one time.
+    public static Backend dry(Backend device) {
+        return device instanceof CudaBackend cuda
+                ? cuda.dry(cuda.capacity())
+                : new DryBackend(device.real(), () -> "", device.capacity());
     }
 }

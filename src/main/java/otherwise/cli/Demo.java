@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import otherwise.explain.BttfOptions;
-import otherwise.explain.Models;
+import otherwise.explain.Networks;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -28,11 +28,12 @@ final class Demo implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (var backend = models.open()) {
-            var classifier = Models.classifier(models.files(), backend);
-            var generator = Models.generator(models.files(), backend);
+            var options = BttfOptions.standard();
+            var memory = Explanation.plan(backend, models.files(), options);
+            var networks = Networks.open(models.files(), backend);
             var folder = out != null ? out : RunFolder.free(Path.of("otherwise-demo"));
             var clip = VideoOptions.sample(1, CLIP);
-            var run = Explanation.ask(folder, clip, "left", BttfOptions.standard(), models, generator, classifier);
+            var run = Explanation.ask(folder, clip, "left", options, models, networks, memory);
             return Explain.verdict(run.run(backend));
         }
     }

@@ -18,12 +18,10 @@ import otherwise.explain.Bttf;
 import otherwise.explain.BttfOptions;
 import otherwise.explain.BttfOptions.Start;
 import otherwise.explain.BttfSchedule;
-import otherwise.explain.Classifier;
 import otherwise.explain.Counterfactual;
-import otherwise.explain.Generator;
 import otherwise.explain.Journal;
 import otherwise.explain.Method;
-import otherwise.explain.Models;
+import otherwise.explain.Networks;
 import otherwise.explain.Question;
 import otherwise.io.AtomicFile;
 import otherwise.metrics.Frames;
@@ -120,9 +118,10 @@ final class Evaluate implements Callable<Integer> {
         Files.createDirectories(out);
         var results = new LinkedHashMap<String, List<Outcome>>();
         try (var backend = models.open()) {
-            var classifier = Models.classifier(models.files(), backend);
-            var generator = Models.generator(models.files(), backend);
-            for (var name : variants) results.put(name, outcomes(name, generator, classifier));
+            var memory = Explanation.plan(backend, models.files(), variants.stream().map(this::variant).toArray(BttfOptions[]::new));
+            var networks = Networks.open(models.files(), backend);
+            for (var name : variants) results.put(name, outcomes(name, networks));
+            System.out.println(memory.line());
         }
         var table = table(results);
         System.out.print(table.text());
@@ -133,7 +132,7 @@ final class Evaluate implements Callable<Integer> {
     }
 
     /// One variant over all clips; those whose line is there already are not run again.
-    private List<Outcome> outcomes(String name, Generator generator, Classifier classifier) throws IOException {
+    private List<Outcome> outcomes(String name, Networks networks) throws IOException {
         var file = out.resolve(name + "-seed" + seed + ".jsonl");
         var done = new LinkedHashMap<Long, Outcome>();
         if (Files.exists(file)) for (var line : Files.readAllLines(file)) {
@@ -145,7 +144,7 @@ final class Evaluate implements Callable<Integer> {
             for (long i = 0; i < clips; i++) {
                 if (!done.containsKey(i)) {
                     var picture = pictures.resolve("clip-%03d.png".formatted(i));
-                    done.put(i, outcome(i, variant(name).withSeed(seed + i), generator, classifier, picture));
+                    done.put(i, outcome(i, variant(name).withSeed(seed + i), networks, picture));
                     var lines = new StringBuilder();
                     for (var outcome : done.values()) lines.append(JSON.writeValueAsString(outcome)).append('\n');
                     AtomicFile.write(file, lines.toString());
@@ -156,7 +155,7 @@ final class Evaluate implements Callable<Integer> {
         return done.values().stream().filter(o -> o.clip() < clips).toList();
     }
 
-    private Outcome outcome(long i, BttfOptions options, Generator generator, Classifier classifier, Path picture) throws IOException {
+    private Outcome outcome(long i, BttfOptions options, Networks networks, Path picture) throws IOException {
         long began = System.nanoTime();
         var data = new ShapeMoving(Preset.mini());
         var scene = data.scene(seed, data.index(Split.TEST, i));
@@ -166,9 +165,9 @@ final class Evaluate implements Callable<Integer> {
         int target = other < source ? other : other + 1;
         var ideal = scene.toward(target).render();
         Counterfactual found;
-        try (var _ = generator.backend().scope()) {
-            found = new Bttf(options).explain(new Question(original, source, target), generator, classifier, Method.Listener.NONE,
-                    Journal.NONE);
+        try (var _ = networks.generator().backend().scope()) {
+            found = new Bttf(options).explain(new Question(original, source, target), networks.generator(), networks.classifier(),
+                    Method.Listener.NONE, Journal.NONE);
         }
         ContactSheet.write(
                 picture,

@@ -6,6 +6,7 @@ import java.util.concurrent.Callable;
 import otherwise.explain.Counterfactual;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
+import otherwise.explain.Networks;
 import otherwise.io.InvalidFileException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -56,12 +57,12 @@ final class Explain implements Callable<Integer> {
 
     private Integer ask() throws IOException {
         var options = arguments.options();
+        var clip = beginning.videos.clip(Models.format(models.files()));
+        var folder = out != null ? out : RunFolder.free(Path.of("otherwise-run"));
         try (var backend = models.open()) {
-            var classifier = Models.classifier(models.files(), backend);
-            var generator = Models.generator(models.files(), backend);
-            var clip = beginning.videos.clip(generator.video());
-            var folder = out != null ? out : RunFolder.free(Path.of("otherwise-run"));
-            return verdict(Explanation.ask(folder, clip, target, options, models, generator, classifier).run(backend));
+            var memory = Explanation.plan(backend, models.files(), options);
+            var networks = Networks.open(models.files(), backend);
+            return verdict(Explanation.ask(folder, clip, target, options, models, networks, memory).run(backend));
         }
     }
 
@@ -76,9 +77,8 @@ final class Explain implements Callable<Integer> {
             }
         }
         try (var backend = models.open()) {
-            var classifier = Models.classifier(files, backend);
-            var generator = Models.generator(files, backend);
-            return verdict(new Explanation(folder, run, generator, classifier).run(backend));
+            var memory = Explanation.plan(backend, files, run.options());
+            return verdict(new Explanation(folder, run, Networks.open(files, backend), memory).run(backend));
         }
     }
 

@@ -18,7 +18,10 @@ import otherwise.explain.Counterfactual;
 import otherwise.explain.Generator;
 import otherwise.explain.Iteration;
 import otherwise.explain.JournalFile;
+import otherwise.explain.ModelFiles;
+import otherwise.explain.Networks;
 import otherwise.explain.Question;
+import otherwise.explain.Rehearsal;
 import otherwise.io.FolderLock;
 import otherwise.io.SafetensorsWriter;
 import otherwise.io.VideoFile;
@@ -33,13 +36,15 @@ final class Explanation {
     private final RunFolder.Run run;
     private final Generator generator;
     private final Classifier classifier;
+    private final MemoryPlan memory;
     private volatile boolean stopped;
 
-    Explanation(RunFolder folder, RunFolder.Run run, Generator generator, Classifier classifier) {
+    Explanation(RunFolder folder, RunFolder.Run run, Networks networks, MemoryPlan memory) {
         this.folder = folder;
         this.run = run;
-        this.generator = generator;
-        this.classifier = classifier;
+        this.generator = networks.generator();
+        this.classifier = networks.classifier();
+        this.memory = memory;
     }
 
     /// Unwinds a run after the iteration during which it was told to stop. Its state is on the disk.
@@ -49,19 +54,15 @@ final class Explanation {
         }
     }
 
-    /// @throws DeviceException with the numbers, if an iteration will not fit into the device's memory
-    static void requireMemory(Generator generator, BttfOptions options) {
-        long needed = generator.memory(options.schedule().steps(), options.checkpointing());
-        long has = generator.backend().capacity();
-        if (needed > has) {
-            throw new DeviceException(String.format(
-                    Locale.ROOT,
-                    "an iteration of %s with %d steps needs about %.1f GiB, the device has %.1f; try --checkpointing nested or fewer --steps",
-                    generator.video(),
-                    options.schedule().steps(),
-                    needed / 0x1p30,
-                    has / 0x1p30));
-        }
+    /// The memory that explanations with these options take, one after the other.
+    ///
+    /// @throws DeviceException with the numbers, if the device has not so much
+    static MemoryPlan plan(Backend backend, ModelFiles files, BttfOptions... options) throws IOException {
+        var needed = Rehearsal.of(backend, dry -> {
+            var networks = Networks.open(files, dry);
+            for (var o : options) new Bttf(o).rehearse(networks.generator(), networks.classifier());
+        });
+        return MemoryPlan.of(backend, needed, "--checkpointing nested and fewer --steps take less");
     }
 
     /// Runs to the end and writes all results.
@@ -146,6 +147,7 @@ final class Explanation {
         Report.writeAll(path, data);
         System.out.println(data.verdict().line(
                 String.format(Locale.ROOT, "SSIM %.3f", data.figures().get("SSIM")), String.format(Locale.ROOT, "%.0f s", seconds)));
+        System.out.println(memory.line());
         System.out.println("report: " + path.resolve("report.html"));
     }
 
@@ -160,6 +162,7 @@ final class Explanation {
         result.put("iterations", answer.log().size());
         result.put("chosen", answer.chosen());
         result.put("figures", figures);
+        result.put("bytes_of_memory", memory.json());
         result.put("seconds", seconds);
         result.put("where_the_time_went", answer.seconds());
         return result;
@@ -239,23 +242,26 @@ final class Explanation {
         return at;
     }
 
-    /// A folder, its run and the models, made for a new question.
+    /// A folder and its run, made for a new question.
     static Explanation ask(
-            Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, Generator generator,
-            Classifier classifier)
+            Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, Networks networks, MemoryPlan memory)
             throws IOException {
-        var probabilities = classifier.probabilities(Question.tensor(clip.video(), generator.backend()), options.offset().judged());
+        var classifier = networks.classifier();
+        var backend = networks.generator().backend();
+        double[] probabilities;
+        try (var _ = backend.scope()) {
+            probabilities = classifier.probabilities(Question.tensor(clip.video(), backend), options.offset().judged());
+        }
         int source = Counterfactual.likeliest(probabilities);
         int wanted = target == null ? runnerUp(probabilities, source) : classNamed(classifier.classes(), target);
         if (wanted == source) {
             throw new IllegalArgumentException(
                     "the classifier calls " + clip.name() + " '" + classifier.classes().get(source) + "' already; name another --target");
         }
-        requireMemory(generator, options);
         var folder = RunFolder.create(out);
         var run = new RunFolder.Run(
                 clip.name(), clip.note(), models.folder(), RunFolder.hashes(models.files()), models.device(), source, wanted, options);
         folder.begin(run, clip.video());
-        return new Explanation(folder, run, generator, classifier);
+        return new Explanation(folder, run, networks, memory);
     }
 }

@@ -6,12 +6,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.concurrent.Callable;
 import otherwise.autograd.Activations;
+import otherwise.backend.Backend;
 import otherwise.diffusion.FlowSchedule;
 import otherwise.diffusion.Sampler;
 import otherwise.explain.Generator;
-import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
 import otherwise.explain.Question;
+import otherwise.explain.Rehearsal;
 import otherwise.io.Video;
 import otherwise.io.VideoFile;
 import otherwise.report.ContactSheet;
@@ -80,25 +81,41 @@ final class Generate implements Callable<Integer> {
         if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
         if (wan != null) return wan();
         var sampler = Sampler.named(solver == null ? "euler" : solver);
-        try (var backend = models.open();
-                var _ = Tape.off()) {
-            var generator = Models.generator(new ModelFiles(models.folder()), backend);
+        try (var backend = models.open()) {
+            var memory = plan(backend, sampler);
+            var generator = Models.generator(models.files(), backend);
+            backend.trim(); // as Networks does
             var frame = frame(generator);
             Files.createDirectories(out);
             var rows = new ArrayList<ContactSheet.Row>();
             try (var bar = Bar.of("videos", count)) {
                 for (int i = 0; i < count; i++) {
-                    var made = make(generator, frame, seed, i, sampler,
-                            sampler.schedule(steps == null ? 15 : steps, shift == null ? generator.shift() : shift));
+                    var made = make(generator, frame, seed, i, sampler, schedule(generator, sampler));
                     VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);
                     rows.add(new ContactSheet.Row("noise " + i, made));
                     bar.step();
                 }
             }
             ContactSheet.write(out.resolve("sheet.png"), rows, 6, 96);
-            System.out.println(count + (count == 1 ? " video" : " videos") + " in " + out);
+            System.out.println(count + (count == 1 ? " video" : " videos") + " in " + out + ", " + memory.line());
             return Otherwise.DONE;
         }
+    }
+
+    private FlowSchedule schedule(Generator generator, Sampler sampler) {
+        return sampler.schedule(steps == null ? 15 : steps, shift == null ? generator.shift() : shift);
+    }
+
+    /// What one video takes; the next takes the same again.
+    private MemoryPlan plan(Backend backend, Sampler sampler) throws IOException {
+        var needed = Rehearsal.of(backend, dry -> {
+            var generator = Models.generator(models.files(), dry);
+            dry.trim();
+            var v = generator.video();
+            var blank = new Video(1, v.height(), v.width(), v.fps(), new byte[3 * v.height() * v.width()]);
+            make(generator, blank, seed, 0, sampler, schedule(generator, sampler));
+        });
+        return MemoryPlan.of(backend, needed, "another --device or other --models may do");
     }
 
     private int wan() throws IOException {
@@ -122,8 +139,9 @@ final class Generate implements Callable<Integer> {
     /// The video that begins as `original` does and comes from noise `stream` of `seed`.
     static Video make(Generator generator, Video original, long seed, long stream, Sampler sampler, FlowSchedule schedule) {
         var backend = generator.backend();
-        try (var _ = backend.scope()) {
-            var flow = generator.condition(Question.tensor(original, backend).slice(2, 0, 1), 1, Activations.RECOMPUTE);
+        try (var _ = backend.scope();
+                var _ = Tape.off()) {
+            var flow = generator.condition(Question.tensor(original.first(), backend), 1, Activations.RECOMPUTE);
             var noise = Random.philox(seed, stream).normal(backend, generator.latent().dims());
             var latent = sampler.solver().integrate(flow, noise, schedule);
             var v = generator.video();

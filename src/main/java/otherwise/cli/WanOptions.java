@@ -7,7 +7,6 @@ import java.util.ArrayList;
 import java.util.Locale;
 import java.util.regex.Pattern;
 import otherwise.backend.Backend;
-import otherwise.backend.DeviceException;
 import otherwise.diffusion.Sampler;
 import otherwise.explain.PromptEmbedding;
 import otherwise.explain.Question;
@@ -77,11 +76,12 @@ final class WanOptions {
             var contextNull = !guided ? null
                     : negativeContext != null ? read(negativeContext, backend) : encode(model, negative == null ? "" : negative, backend);
             int longest = (int) Math.max(context.dim(0), guided ? contextNull.dim(0) : 0);
-            long needed = model.footprint(image.height(), image.width(), longest, guided, options);
-            requireMemory(needed, backend);
+            backend.trim(); // the text encoder's sizes are not the transformer's
+            var needed = model.memory(backend, image.height(), image.width(), longest, guided, options);
+            var memory = MemoryPlan.of(backend, needed, "fewer --frames and a smaller --size take less");
 
             var pipeline = model.pipeline(backend);
-            var pixels = Question.tensor(image, backend).slice(2, 0, 1).reshape(3, image.height(), image.width());
+            var pixels = Question.tensor(image.first(), backend).reshape(3, image.height(), image.width());
             Files.createDirectories(out);
             var rows = new ArrayList<ContactSheet.Row>();
             long blocks = (long) model.config().numLayers() * options.steps() * (guided ? 2 : 1) * count;
@@ -101,9 +101,8 @@ final class WanOptions {
                 }
             }
             ContactSheet.write(out.resolve("sheet.png"), rows, 6, 192);
-            System.out.printf(Locale.ROOT, "%d video%s in %s, %.1f s; %s of memory at most, %s predicted%n", count, count == 1 ? "" : "s",
-                    out,
-                    (System.nanoTime() - start) * 1e-9, gib(backend.memory().footprint()), gib(needed));
+            System.out.printf(Locale.ROOT, "%d video%s in %s, %.1f s; %s%n", count, count == 1 ? "" : "s", out,
+                    (System.nanoTime() - start) * 1e-9, memory.line());
         }
     }
 
@@ -120,19 +119,5 @@ final class WanOptions {
         try (var bar = new LateBar("prompt")) {
             return PromptEmbedding.encode(prompt, ids, model.config().textLen(), encoder, backend, bar::done).context();
         }
-    }
-
-    /// @throws DeviceException with the numbers, if the device has not so much memory
-    private static void requireMemory(long needed, Backend backend) {
-        long has = backend.capacity();
-        System.err.printf(Locale.ROOT, "This will take %s of memory.%n", gib(needed));
-        if (needed > has) {
-            throw new DeviceException("this takes " + gib(needed) + " of memory, the device has " + gib(has)
-                    + "; lower --frames or --size");
-        }
-    }
-
-    private static String gib(long bytes) {
-        return String.format(Locale.ROOT, "%.2f GiB", bytes / (double) (1L << 30));
     }
 }

@@ -39,6 +39,14 @@ public record Bttf(BttfOptions options) implements Method {
         }
     }
 
+    @Override
+    public void rehearse(Generator generator, Classifier classifier) throws IOException {
+        var format = generator.video();
+        var blank = new byte[format.frames() * format.height() * format.width() * 3];
+        var question = new Question(new Video(format.frames(), format.height(), format.width(), format.fps(), blank), 0, 1);
+        new Bttf(options.rehearsal()).explain(question, generator, classifier, Listener.NONE, Journal.NONE);
+    }
+
     private void requireFit(Question question, Generator generator, Classifier classifier) {
         var format = generator.video();
         var video = question.video();

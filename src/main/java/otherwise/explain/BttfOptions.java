@@ -181,4 +181,15 @@ public record BttfOptions(
                 schedule, keepBest, start, candidates, blend, noise, seed, learningRate, weightDecay, reset, clip, lambda, prior, priorWeight,
                 shift, guidance, offset, other);
     }
+
+    /// All of it at its largest, and as little of it as shows what memory it takes: one candidate, and two iterations a stage, the last ones
+    /// at n = N. The second may take more than the first, where the clip begins elsewhere.
+    BttfOptions rehearsal() {
+        var s = schedule;
+        var fewest = new BttfSchedule(
+                BttfSchedule.Mode.STRAIGHT, Math.min(2, s.inversion()), 2, s.steps(), s.threshold(), s.hold(), s.finish());
+        return new BttfOptions(
+                fewest, keepBest, start, 1, blend, noise, seed, learningRate, weightDecay, reset, clip, lambda, prior, priorWeight,
+                shift, guidance, offset, checkpointing);
+    }
 }

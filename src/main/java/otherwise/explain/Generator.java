@@ -33,7 +33,4 @@ public interface Generator {
     ///
     /// @param guidance scale of classifier-free guidance against the empty text; 1 is without, and costs half
     Velocity condition(Tensor firstFrame, double guidance, Activations activations);
-
-    /// Roughly how many bytes one iteration takes at most: activations of the way back through `steps` steps and the decoder.
-    long memory(int steps, Checkpointing checkpointing);
 }

@@ -14,6 +14,10 @@ public interface Method {
     Counterfactual explain(Question question, Generator generator, Classifier classifier, Listener listener, Journal journal)
             throws IOException;
 
+    /// Asks for all the memory that an answer may take, in the order in which it will: once, since more iterations take no more. For a device
+    /// that computes nothing (see [Rehearsal]).
+    void rehearse(Generator generator, Classifier classifier) throws IOException;
+
     /// Hears of every iteration, after it has been written to the journal.
     @FunctionalInterface
     interface Listener {

@@ -14,9 +14,7 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import otherwise.backend.Backend;
-import otherwise.backend.DType;
 import otherwise.backend.Shape;
-import otherwise.backend.dry.DryBackend;
 import otherwise.io.InvalidFileException;
 import otherwise.io.ShardedSafetensors;
 import otherwise.io.TensorFile;
@@ -32,7 +30,6 @@ import otherwise.models.wan.WanVae;
 import otherwise.models.wan.WanVaeConfig;
 import otherwise.nn.Inventory;
 import otherwise.nn.Names;
-import otherwise.nn.Trace;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
 
@@ -194,36 +191,32 @@ public final class WanFolder implements AutoCloseable {
     /// The driver, without a text encoder: contexts come from [PromptEmbedding]. The blocks of transformer and CLIP are read when their turn
     /// comes; the rest is read now, into the innermost scope.
     public WanPipeline pipeline(Backend backend) {
-        return pipeline(part -> files.get(part).weights(backend));
-    }
-
-    private WanPipeline pipeline(Function<Part, Weights> weights) {
         return new WanPipeline(
                 null,
-                ClipVision.stream(weights.apply(Part.CLIP), clip),
-                WanVae.load(weights.apply(Part.VAE), vae, scale),
-                WanTransformer.stream(weights.apply(Part.TRANSFORMER), transformer));
+                ClipVision.stream(files.get(Part.CLIP).weights(backend), clip),
+                WanVae.load(files.get(Part.VAE).weights(backend), vae, scale),
+                WanTransformer.stream(files.get(Part.TRANSFORMER).weights(backend), transformer));
     }
 
-    /// The bytes that [WanPipeline#generate] will take of a device, weights included: it is run once on a device that computes nothing.
+    /// What [WanPipeline#generate] will take of a device, weights included.
     ///
     /// @param height of the image; `width` likewise
     /// @param tokens of the longer prompt
     /// @param guided whether there is a negative prompt
-    public long footprint(long height, long width, int tokens, boolean guided, WanPipeline.Options options) {
-        // Every step takes the same; two, because the second finds what the first has left.
-        var two = new WanPipeline.Options(options.sampler(), Math.min(2, options.steps()), options.shift(), options.guidance(),
-                options.frames(),
-                options.maxArea());
-        try (var dry = new DryBackend(DType.F32, Trace::path);
-                var _ = dry.scope()) {
-            var pipeline = pipeline(_ -> Weights.blank(dry));
+    public Backend.Memory memory(Backend backend, long height, long width, int tokens, boolean guided, WanPipeline.Options options)
+            throws IOException {
+        // From the third step on every step takes the same: no solver remembers more than two.
+        int steps = Math.min(3, options.steps());
+        var fewest = new WanPipeline.Options(
+                options.sampler(), steps, options.shift(), options.guidance(), options.frames(), options.maxArea());
+        return Rehearsal.of(backend, dry -> {
+            var pipeline = pipeline(dry);
             var image = Tensor.blank(dry, Shape.of(3, height, width));
             var context = Tensor.blank(dry, Shape.of(tokens, transformer.textDim()));
-            var noise = Tensor.blank(dry, pipeline.latent(image, two));
-            pipeline.generate(image, context, guided ? context : null, noise, two, WanPipeline.Listener.NONE);
-            return dry.memory().footprint();
-        }
+            var noise = Tensor.blank(dry, pipeline.latent(image, fewest));
+            var contextNull = guided ? Tensor.blank(dry, context.shape()) : null;
+            pipeline.generate(image, context, contextNull, noise, fewest, WanPipeline.Listener.NONE);
+        });
     }
 
     @Override

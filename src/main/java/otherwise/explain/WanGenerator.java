@@ -1,18 +1,13 @@
 package otherwise.explain;
 
 import otherwise.autograd.Activations;
-import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
-import otherwise.backend.dry.DryBackend;
-import otherwise.diffusion.EulerSolver;
-import otherwise.diffusion.FlowSchedule;
 import otherwise.diffusion.Velocity;
 import otherwise.models.clip.ClipVision;
 import otherwise.models.wan.I2vConditioning;
 import otherwise.models.wan.WanTransformer;
 import otherwise.models.wan.WanVae;
-import otherwise.nn.Weights;
 import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 
@@ -85,28 +80,5 @@ public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision cl
             var without = transformer.forward(x, new double[] {t}, silence, seen, told, activations);
             return without.add(with.sub(without).times(guidance));
         };
-    }
-
-    /// Found by an iteration on a device that computes nothing.
-    @Override
-    public long memory(int steps, Checkpointing checkpointing) {
-        try (var dry = new DryBackend(backend().real(), () -> "");
-                var _ = dry.scope()) {
-            var same = new WanGenerator(
-                    WanTransformer.load(Weights.blank(dry), transformer.config()),
-                    WanVae.load(Weights.blank(dry), vae.config(), vae.scale()),
-                    ClipVision.load(Weights.blank(dry), clip.config()),
-                    Tensor.blank(dry, prompt.shape()),
-                    shift,
-                    video);
-            long weights = dry.memory().used();
-            var frame = Tensor.blank(dry, Shape.of(1, 3, 1, video.height(), video.width()));
-            var flow = same.condition(frame, 1, checkpointing.blocks());
-            var noise = Tensor.blank(dry, latent()).variable();
-            var schedule = FlowSchedule.euler(steps, shift);
-            var latent = new EulerSolver(checkpointing.steps()).integrate(flow, noise, schedule);
-            Gradients.of(same.decode(latent, checkpointing.blocks()).sum());
-            return dry.memory().footprint() - weights;
-        }
     }
 }

@@ -100,6 +100,11 @@ public record Video(int frames, int height, int width, double fps, byte[] rgb) {
         return (int) Math.min(Integer.MAX_VALUE, Math.floor(k * (this.fps / fps) + 0.5 + 1e-6));
     }
 
+    /// The first frame alone.
+    public Video first() {
+        return picked(new int[] {0}, fps);
+    }
+
     private Video picked(int[] indices, double fps) {
         int frame = height * width * 3;
         var out = new byte[bytes(indices.length, height, width)];

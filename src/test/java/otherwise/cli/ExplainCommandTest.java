@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,6 +46,8 @@ class ExplainCommandTest {
             assertTrue(Files.size(out.resolve(name)) > 0, name);
         }
         assertEquals(Otherwise.WRONG_INPUT, explain(folder, out, "--video", clip.toString()), "a run is not overwritten");
+        var memory = JsonMapper.builder().build().readTree(out.resolve("result.json").toFile()).get("bytes_of_memory");
+        assertEquals(memory.get("planned").asLong(), memory.get("taken").asLong(), 0.05 * memory.get("planned").asLong(), "bytes");
 
         assertEquals(5, Files.readAllLines(out.resolve("iterations.csv")).size(), "a line for the names, and one for each iteration");
 

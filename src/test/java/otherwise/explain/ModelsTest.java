@@ -169,23 +169,4 @@ class ModelsTest {
             assertEquals(5, resumed.log().size());
         }
     }
-
-    /// The estimate against what the device counted, for each way to save memory.
-    @Test
-    void memoryIsEstimatedWithinAFactorOfTwo() throws IOException {
-        for (var c : Checkpointing.values()) {
-            try (var backend = Backends.open("cpu", 1);
-                    var _ = backend.scope()) {
-                var files = TinyModels.write(folder, backend);
-                var generator = Models.generator(files, backend);
-                var classifier = Models.classifier(files, backend);
-                long before = backend.memory().used();
-                var options = BttfOptions.standard().with(new BttfSchedule(Mode.STRAIGHT, 0, 1, 6, 0.9, 2, 1)).with(c);
-                new Bttf(options).explain(new Question(video(), 0, 1), generator, classifier, Method.Listener.NONE, Journal.NONE);
-                double peak = backend.memory().peak() - before;
-                double ratio = generator.memory(6, c) / peak;
-                assertTrue(ratio > 0.5 && ratio < 2, c + ": estimated " + generator.memory(6, c) + " bytes, taken " + peak);
-            }
-        }
-    }
 }

@@ -44,10 +44,16 @@ public final class TinyModels {
 
     /// Writes all three files.
     public static ModelFiles write(Path folder, Backend backend) throws IOException {
+        return write(folder, backend, FORMAT);
+    }
+
+    /// Writes all three files, for videos of another size. Of those of a single frame the classifier sees that one, of others two.
+    static ModelFiles write(Path folder, Backend backend, VideoFormat format) throws IOException {
         var files = new ModelFiles(folder);
         try (var _ = backend.scope()) {
             var notes = Map.of("origin", "random");
-            files.writeClassifier(SWIN, CLASSES, 2, 2, FORMAT, weights(backend, 1, w -> VideoSwin.load(w, SWIN)), notes);
+            int seen = Math.min(2, format.frames());
+            files.writeClassifier(SWIN, CLASSES, seen, seen, format, weights(backend, 1, w -> VideoSwin.load(w, SWIN)), notes);
             var mean = new float[16];
             var std = new float[16];
             for (int c = 0; c < 16; c++) {
@@ -56,7 +62,7 @@ public final class TinyModels {
             }
             files.writeVae(VAE, mean, std, weights(backend, 2, w -> WanVae.load(w, VAE, scale(mean, std))), notes);
             files.writeGenerator(
-                    DIT, CLIP, Random.philox(3, 0).normal(backend, 3, 8), 3, FORMAT, weights(backend, 4, w -> WanTransformer.load(w, DIT)),
+                    DIT, CLIP, Random.philox(3, 0).normal(backend, 3, 8), 3, format, weights(backend, 4, w -> WanTransformer.load(w, DIT)),
                     weights(backend, 5, w -> ClipVision.load(w, CLIP)), notes);
         }
         return files;

@@ -55,11 +55,6 @@ final class Toys {
             var towards = firstFrame.mean();
             return (x, t) -> activations.run(() -> x.times(0.5).add(x.tanh().times(0.2 + t / 5000)).sub(towards));
         }
-
-        @Override
-        public long memory(int steps, Checkpointing checkpointing) {
-            return 1 << 20;
-        }
     }
 
     /// Two classes: whether the second half of the picture is lighter than the first.

@@ -16,7 +16,7 @@ import otherwise.backend.Storage;
 ///
 /// This class only hands out memory and passes calls on; the kernels live beside it, one file a family.
 public final class CpuBackend implements Backend {
-    private final Pool pool = new Pool();
+    private final Pool pool = new Pool(memoryOfMachine());
     private final Parallel parallel;
 
     /// @param threads how many threads to use; 0 means all processors
@@ -53,9 +53,13 @@ public final class CpuBackend implements Backend {
         return pool.memory();
     }
 
-    /// What this machine, or the container that it is, has.
     @Override
     public long capacity() {
+        return memoryOfMachine();
+    }
+
+    /// What this machine, or the container that it is, has.
+    private static long memoryOfMachine() {
         return ((OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean()).getTotalMemorySize();
     }
 

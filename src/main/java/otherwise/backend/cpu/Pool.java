@@ -14,12 +14,18 @@ final class Pool implements AutoCloseable {
     /// A piece of memory and the arena that can give it back to the system.
     private record Block(MemorySegment memory, Arena arena) {}
 
+    private final long capacity;
     private final Map<Long, ArrayDeque<Block>> free = new HashMap<>();
     private final Map<Long, Block> handedOut = new HashMap<>();
     private long used;
     private long peak;
     private long pooled;
     private long footprint;
+
+    /// @param capacity beyond which nothing is kept for reuse: where systems promise more memory than they have, they do not refuse
+    Pool(long capacity) {
+        this.capacity = capacity;
+    }
 
     /// `bytes` of memory, contents undefined.
     ///
@@ -32,6 +38,7 @@ final class Pool implements AutoCloseable {
             block = waiting.pop();
             pooled -= rounded;
         } else {
+            if (used + pooled + rounded > capacity) trim();
             block = fresh(rounded);
         }
         handedOut.put(block.memory.address(), block);

@@ -110,6 +110,11 @@ final class Convolution implements Convolutions {
                     multiply(dx, dy, weight, null, new Product(s.batch(), s.inputs(), s.outputs(), kernelSize(s), s.taps(), t, h, w));
     }
 
+    @Override
+    public Convolution dry(Kernels other) {
+        return new Convolution(other);
+    }
+
     private void multiply(Storage y, Storage x, Storage weight, Storage bias, Product p) {
         long size = p.rows * p.columns();
         if (size == 0) return;

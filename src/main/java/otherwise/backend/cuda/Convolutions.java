@@ -14,6 +14,9 @@ interface Convolutions extends AutoCloseable {
     /// dweight, and dbias (optional), from dy and x
     void toWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec s);
 
+    /// The same on a device that computes nothing ([DryDriver]), in the same memory.
+    Convolutions dry(Kernels kernels);
+
     @Override
     default void close() {}
 }

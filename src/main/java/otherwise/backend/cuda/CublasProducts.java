@@ -39,14 +39,7 @@ final class CublasProducts implements Products {
     /// @param ours for the products that cuBLAS cannot count
     /// @throws DeviceException if it cannot be loaded, or computes nothing right on this device
     CublasProducts(Binding binding, Driver driver, Kernels kernels, Products ours) {
-        this.driver = driver;
-        this.ours = ours;
-        movement = new Movement(kernels);
-        elementwise = new Elementwise(kernels);
-        type = kernels.real() == DType.BF16 ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
-        compute = kernels.real() == DType.F32 && kernels.tensorCores() ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
-                : cublasComputeType.CUBLAS_COMPUTE_32F;
-        workspace = driver.allocate(WORKSPACE);
+        this(driver, kernels, ours, driver.allocate(WORKSPACE));
         if (workspace == 0) throw new DeviceException("no memory for cuBLAS to work in");
         try {
             driver.enqueue("cublasCreate", stream -> cublas = binding.open(stream, workspace, WORKSPACE));
@@ -55,6 +48,17 @@ final class CublasProducts implements Products {
             driver.free(workspace);
             throw e;
         }
+    }
+
+    private CublasProducts(Driver driver, Kernels kernels, Products ours, long workspace) {
+        this.driver = driver;
+        this.ours = ours;
+        this.workspace = workspace;
+        movement = new Movement(kernels);
+        elementwise = new Elementwise(kernels);
+        type = kernels.real() == DType.BF16 ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
+        compute = kernels.real() == DType.F32 && kernels.tensorCores() ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
+                : cublasComputeType.CUBLAS_COMPUTE_32F;
     }
 
     /// A library may be there and not know the device: better to see it now than in the middle of a run.
@@ -101,6 +105,12 @@ final class CublasProducts implements Products {
         driver.enqueue(g, _ -> cublas.multiply(g));
     }
 
+    /// Its driver hands nothing on to cuBLAS, which has its workspace already.
+    @Override
+    public CublasProducts dry(Kernels kernels) {
+        return new CublasProducts(kernels.driver(), kernels, ours.dry(kernels), 0);
+    }
+
     private static long address(Storage s) {
         return ((CudaStorage) s).address();
     }
@@ -123,6 +133,6 @@ final class CublasProducts implements Products {
     @Override
     public void close() {
         driver.enqueue("cublasDestroy", _ -> cublas.close());
-        driver.free(workspace);
+        if (workspace != 0) driver.free(workspace);
     }
 }

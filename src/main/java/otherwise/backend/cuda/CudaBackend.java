@@ -1,6 +1,7 @@
 package otherwise.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.function.Function;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
@@ -32,8 +33,7 @@ public final class CudaBackend implements Backend {
     private final Serving serving;
     private final Attention attention;
 
-    /// @param libraries `null` for a device on which there are none
-    private CudaBackend(Driver driver, DType real, boolean tf32, Libraries libraries) {
+    private CudaBackend(Driver driver, DType real, boolean tf32, Function<Kernels, Serving> serving) {
         this.driver = driver;
         this.real = real;
         this.tf32 = tf32;
@@ -46,7 +46,7 @@ public final class CudaBackend implements Backend {
         spatial = new Spatial(kernels);
         rows = new Rows(kernels);
         attention = new Attention(kernels);
-        serving = libraries == null ? Serving.ours(kernels) : Serving.of(libraries, driver, kernels);
+        this.serving = serving.apply(kernels);
     }
 
     /// The kernels on the processor of this machine: for tests and for learning.
@@ -61,7 +61,7 @@ public final class CudaBackend implements Backend {
     /// @param tf32 whether matrices of `F32` are multiplied as TF32
     /// @throws otherwise.backend.DeviceException without g++
     public static CudaBackend emulated(int threads, DType real, boolean tf32) {
-        return new CudaBackend(new EmulatedDriver(threads), real, tf32, null);
+        return new CudaBackend(new EmulatedDriver(threads), real, tf32, Serving::ours);
     }
 
     /// The kernels on an NVIDIA GPU.
@@ -72,7 +72,13 @@ public final class CudaBackend implements Backend {
     /// @param libraries who multiplies and convolves
     /// @throws otherwise.backend.DeviceException without a driver, or such a device, or a library that is asked for by name
     public static CudaBackend open(int device, DType real, boolean tf32, Libraries libraries) {
-        return new CudaBackend(new JCudaDriver(device), real, tf32, libraries);
+        return new CudaBackend(new JCudaDriver(device), real, tf32, kernels -> Serving.of(libraries, kernels.driver(), kernels));
+    }
+
+    /// One that computes nothing and hands out memory as this one would with so much room: what a work would take is found by doing it there.
+    /// Nothing is refused: what is more than the room shows in [#memory].
+    public CudaBackend dry(long room) {
+        return new CudaBackend(new DryDriver(driver, room), real, tf32, serving::dry);
     }
 
     @Override
@@ -112,7 +118,8 @@ public final class CudaBackend implements Backend {
 
     @Override
     public long capacity() {
-        return driver.totalMemory();
+        var ours = pool.memory();
+        return driver.freeMemory() + ours.used() + ours.pooled();
     }
 
     @Override

@@ -34,18 +34,25 @@ final class CudnnConvolutions implements Convolutions {
     private final Kernels kernels;
     private final Movement movement;
     private final Convolutions ours;
+    private final CudnnConvolutions planner;
     private final Map<Key, Optional<Plan>> plans = new HashMap<>();
     private Cudnn cudnn;
 
     /// @param ours for what cuDNN does not do
     /// @throws DeviceException if it cannot be loaded, or computes nothing right on this device
     CudnnConvolutions(Function<DeviceStream, Cudnn> binding, Driver driver, Kernels kernels, Convolutions ours) {
+        this(driver, kernels, ours, null);
+        driver.enqueue("cudnnCreate", stream -> cudnn = binding.apply(stream));
+        tryOut();
+    }
+
+    /// @param planner who knows cuDNN's plans; `null` for itself
+    private CudnnConvolutions(Driver driver, Kernels kernels, Convolutions ours, CudnnConvolutions planner) {
         this.driver = driver;
         this.kernels = kernels;
         this.ours = ours;
+        this.planner = planner == null ? this : planner;
         movement = new Movement(kernels);
-        driver.enqueue("cudnnCreate", stream -> cudnn = binding.apply(stream));
-        tryOut();
     }
 
     /// A library may be there and not know the device: better to see it now than in the middle of a run.
@@ -73,7 +80,7 @@ final class CudnnConvolutions implements Convolutions {
     @Override
     public void forward(Storage y, Storage x, Storage weight, Storage bias, ConvSpec s) {
         var padded = padded(s);
-        var plan = plan(padded, true);
+        var plan = planner.plan(padded, true);
         if (plan.isEmpty() || !aligned(y, x, weight)) {
             ours.forward(y, x, weight, bias, s);
             return;
@@ -97,7 +104,7 @@ final class CudnnConvolutions implements Convolutions {
     @Override
     public void toInput(Storage dx, Storage dy, Storage weight, ConvSpec s) {
         var padded = padded(s);
-        var plan = plan(padded, false);
+        var plan = planner.plan(padded, false);
         if (plan.isEmpty() || !aligned(dx, dy, weight)) {
             ours.toInput(dx, dy, weight, s);
             return;
@@ -115,6 +122,12 @@ final class CudnnConvolutions implements Convolutions {
     @Override
     public void toWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec s) {
         ours.toWeight(dweight, dbias, dy, x, s);
+    }
+
+    /// cuDNN is asked what it would do, and for what workspace; its driver then has it do nothing.
+    @Override
+    public CudnnConvolutions dry(Kernels other) {
+        return new CudnnConvolutions(other.driver(), other, ours.dry(other), planner);
     }
 
     /// The same convolution of an x that has the zeros of every uneven axis in it.
@@ -203,6 +216,7 @@ final class CudnnConvolutions implements Convolutions {
 
     @Override
     public void close() {
+        if (planner != this) return;
         driver.enqueue("cudnnDestroy", _ -> {
             for (var plan : plans.values()) plan.ifPresent(p -> p.prepared.free());
             cudnn.close();

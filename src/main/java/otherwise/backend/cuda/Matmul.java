@@ -91,6 +91,11 @@ final class Matmul implements Products {
         inParts(y, epilogue, s, tiling, partial -> tensor.tiles(y, partial, a, b, epilogue, s, tile, tiling));
     }
 
+    @Override
+    public Matmul dry(Kernels other) {
+        return new Matmul(other);
+    }
+
     /// With a tiling of one's own.
     void matmul(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s, Tiling tiling) {
         inParts(y, epilogue, s, tiling, partial -> tiles(y, partial, a, b, epilogue, s, tiling));

@@ -16,6 +16,9 @@ interface Products extends AutoCloseable {
         return false;
     }
 
+    /// The same on a device that computes nothing ([DryDriver]), in the same memory.
+    Products dry(Kernels kernels);
+
     @Override
     default void close() {}
 }

@@ -35,6 +35,11 @@ record Serving(Products products, Convolutions convolutions, String description)
         }
     }
 
+    /// The same on a device that computes nothing.
+    Serving dry(Kernels kernels) {
+        return new Serving(products.dry(kernels), convolutions.dry(kernels), "");
+    }
+
     private static Choice<Products> products(Libraries.Gemm asked, Driver driver, Kernels kernels) {
         var ours = new Matmul(kernels);
         return choose(

@@ -22,6 +22,7 @@ import otherwise.backend.Storage;
 /// handed out, taken back and reused exactly as the CPU's pool does it. Whatever is read back is zero.
 public final class DryBackend implements Backend {
     private final DType real;
+    private final long capacity;
     private final Map<Long, Long> free = new HashMap<>();
     private long used;
     private long peak;
@@ -32,8 +33,14 @@ public final class DryBackend implements Backend {
 
     /// @param place where in a network the caller is: work is counted by place
     public DryBackend(DType real, Supplier<String> place) {
+        this(real, place, Long.MAX_VALUE);
+    }
+
+    /// @param capacity beyond which nothing is kept for reuse; handed out it is all the same
+    public DryBackend(DType real, Supplier<String> place, long capacity) {
         this.real = real;
         this.place = place;
+        this.capacity = capacity;
     }
 
     /// What was asked for since the last [#restart], by place, in the order in which places were first visited.
@@ -68,8 +75,12 @@ public final class DryBackend implements Backend {
     public Storage allocate(DType type, long size) {
         var storage = new DryStorage(type, size, this);
         long bytes = SizeClass.of(Math.multiplyExact(size, (long) type.bytes()));
-        if (free.merge(bytes, -1L, Long::sum) >= 0) pooled -= bytes;
-        else free.remove(bytes);
+        if (free.merge(bytes, -1L, Long::sum) >= 0) {
+            pooled -= bytes;
+        } else {
+            free.remove(bytes);
+            if (used + pooled + bytes > capacity) trim();
+        }
         used += bytes;
         peak = Math.max(peak, used);
         footprint = Math.max(footprint, used + pooled);
@@ -91,7 +102,7 @@ public final class DryBackend implements Backend {
 
     @Override
     public long capacity() {
-        return Long.MAX_VALUE;
+        return capacity;
     }
 
     @Override

@@ -3,7 +3,7 @@ package otherwise.cli.inspect;
 import java.util.Locale;
 
 /// Large numbers for people.
-final class Amount {
+public final class Amount {
     private static final String[] THOUSANDS = {"", "k", "M", "G", "T", "P", "E"};
     private static final String[] BINARY = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 
@@ -15,7 +15,7 @@ final class Amount {
     }
 
     /// `1.32 GiB`
-    static String bytes(double n) {
+    public static String bytes(double n) {
         return scaled(n, 1024, BINARY);
     }
 

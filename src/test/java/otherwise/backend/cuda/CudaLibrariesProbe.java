@@ -38,6 +38,7 @@ final class CudaLibrariesProbe {
             var probe = new CudaLibrariesProbe(real, false);
             System.out.println("serving " + real + ": " + probe.serving(Libraries.AUTO));
             System.out.println("ours " + real + ": " + probe.serving(Libraries.OURS));
+            probe.memory(real);
             for (var binding : List.<CublasProducts.Binding>of(JCublas::new, ForeignCublas::new)) probe.products(binding, real);
             for (var binding : List.<Function<DeviceStream, Cudnn>>of(JCudnn::new, ForeignCudnn::new)) probe.convolutions(binding, real);
         }
@@ -60,6 +61,36 @@ final class CudaLibrariesProbe {
         var serving = Serving.of(libraries, driver, kernels);
         serving.close();
         return serving.description();
+    }
+
+    /// What a product and a causal convolution take of a device with these libraries, and what they take where nothing is computed.
+    private void memory(DType real) {
+        try (var pool = new DevicePool(driver)) {
+            var kernels = new Kernels(driver, pool, real);
+            var serving = Serving.of(Libraries.AUTO, driver, kernels);
+            pool.trim();
+            var dryDriver = new DryDriver(driver, Long.MAX_VALUE);
+            var dryPool = new DevicePool(dryDriver);
+            var dry = serving.dry(new Kernels(dryDriver, dryPool, real));
+            System.out.println("memory " + real + ": " + peak(serving, pool, real) + " " + peak(dry, dryPool, real));
+            dry.close();
+            serving.close();
+        }
+    }
+
+    private static long peak(Serving serving, DevicePool pool, DType real) {
+        var x = fresh(pool, real, 8 * 4 * 16 * 16);
+        var y = fresh(pool, real, 8 * 4 * 16 * 16);
+        var weight = fresh(pool, real, 8 * 8 * 27);
+        var s = new ConvSpec(1, 8, 8, 4, 16, 16, 3, 3, 3, 1, 1, 1, 2, 0, 1, 1, 1, 1);
+        serving.convolutions().forward(y, x, weight, null, s);
+        serving.convolutions().toInput(x, y, weight, s);
+        serving.products().matmul(y, x, weight, null, MatmulSpec.of(8, 16, 64, false, true), false);
+        return pool.memory().peak();
+    }
+
+    private static CudaStorage fresh(DevicePool pool, DType real, long n) {
+        return new CudaStorage(real, n, pool.take(n * real.bytes()), pool);
     }
 
     private void products(CublasProducts.Binding binding, DType real) {

@@ -70,6 +70,8 @@ class CudaLibrariesTest {
             assertEquals("products by cuBLAS 12.6.4 through JCublas2, convolutions by cuDNN 8.9.7 through JCudnn",
                     lines.get("serving " + real));
             assertEquals("products by our kernels, convolutions by our kernels", lines.get("ours " + real));
+            var memory = lines.get("memory " + real).split(" ");
+            assertEquals(memory[0], memory[1], "what a plan says they take of " + real);
             for (var cublas : new String[] {"cuBLAS 12.6.4 through JCublas2", "cuBLAS 13.1.1 through java.lang.foreign"}) {
                 assertClose(lines, cublas, real);
                 assertEquals("1", lines.get(cublas + " " + real + " without terms"));

@@ -1,0 +1,18 @@
+package otherwise.explain;
+
+import java.io.IOException;
+import otherwise.backend.Backend;
+
+/// The two networks between which an explanation is found, on one device.
+public record Networks(WanGenerator generator, Classifier classifier) {
+
+    /// Opens both, into the innermost scope.
+    ///
+    /// @throws IOException if a file is missing or holds something else
+    public static Networks open(ModelFiles files, Backend backend) throws IOException {
+        var classifier = Models.classifier(files, backend);
+        var networks = new Networks(Models.generator(files, backend), classifier);
+        backend.trim(); // bringing weights to the type of the device took other sizes than computing will
+        return networks;
+    }
+}
