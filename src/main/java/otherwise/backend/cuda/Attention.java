@@ -4,7 +4,7 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.DType;
 import otherwise.backend.Storage;
 
-/// Launches of `attention.cu`.
+/// Launches of `attention.cu`, or of `attention_tensor.cu` where that can be.
 final class Attention {
     private static final String FILE = "attention";
 
@@ -18,17 +18,23 @@ final class Attention {
     private static final int GAP = 4;
 
     private final Kernels kernels;
+    private final TensorAttention tensor;
 
     Attention(Kernels kernels) {
         this.kernels = kernels;
+        tensor = new TensorAttention(kernels);
     }
 
     void forward(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec s) {
         if (queries(s) == 0) return;
         try (var keyLengths = keyLengths(s)) {
+            var arguments = forwardArguments(y, logsumexp, q, k, v, keyLengths, s);
+            if (tensor.serves(s, q, k, v)) {
+                tensor.forward(arguments, s);
+                return;
+            }
             int d = chunk(s);
-            var grid = grid(s, s.length(), d).shared(sharedBytes(1, d, 64));
-            kernels.launch(FILE, "attention_" + suffix(s), grid, forwardArguments(y, logsumexp, q, k, v, keyLengths, s));
+            kernels.launch(FILE, "attention_" + suffix(s), grid(s, s.length(), d).shared(sharedBytes(1, d, 64)), arguments);
         }
     }
 
@@ -51,6 +57,7 @@ final class Attention {
         int d = chunk(s);
         int rows = d == 128 ? 32 : 64;
         long shared = sharedBytes(2, d, rows);
+        boolean fits = tensor.serves(s, q, k, v, dy);
         try (var keyLengths = keyLengths(s); var delta = kernels.scratch(DType.F32, Math.max(1, queries(s)))) {
             var sums = delta.storage();
             if (s.length() > 0) {
@@ -58,12 +65,14 @@ final class Attention {
                 kernels.launch(FILE, "attention_delta", grid, new Arguments().with(sums).with(dy).with(y).with(sizes(s)));
                 var arguments = new Arguments().with(dq).with(dy).with(logsumexp).with(sums).with(q).with(k).with(v)
                         .with(address(keyLengths)).with(sizes(s)).with((float) s.scale());
-                kernels.launch(FILE, "attention_to_queries_" + suffix(s), grid(s, s.length(), d).shared(shared), arguments);
+                if (fits) tensor.toQueries(arguments, s);
+                else kernels.launch(FILE, "attention_to_queries_" + suffix(s), grid(s, s.length(), d).shared(shared), arguments);
             }
             if (s.keys() > 0) {
                 var arguments = new Arguments().with(dk).with(dv).with(dy).with(logsumexp).with(sums).with(q).with(k).with(v)
                         .with(address(keyLengths)).with(sizes(s)).with((float) s.scale());
-                kernels.launch(FILE, "attention_to_keys_" + suffix(s), grid(s, s.keys(), d).shared(shared), arguments);
+                if (fits) tensor.toKeys(arguments, s);
+                else kernels.launch(FILE, "attention_to_keys_" + suffix(s), grid(s, s.keys(), d).shared(shared), arguments);
             }
         }
     }

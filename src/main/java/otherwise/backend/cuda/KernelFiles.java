@@ -24,7 +24,7 @@ final class KernelFiles {
     static final List<String> ALL =
             List.of(
                     "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "channel_norm", "matmul", "matmul_tensor",
-                    "conv3d", "conv3d_tensor", "attention");
+                    "conv3d", "conv3d_tensor", "attention", "attention_tensor");
 
     /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
     static final List<String> HOPPER = List.of("matmul_hopper");
