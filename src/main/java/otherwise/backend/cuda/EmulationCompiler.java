@@ -14,7 +14,9 @@ import otherwise.backend.DeviceException;
 final class EmulationCompiler {
     private static final CompilerProgram COMPILER = new CompilerProgram("g++");
     private static final String RUNTIME = "emulation/emulation.cpp";
-    private static final List<String> HEADERS = List.of("emulation/emulation.h", "emulation/hopper.h");
+    private static final List<String> HEADERS = List.of(
+            "emulation/emulation.h", "emulation/hopper.h", "emulation/memory.h", "emulation/fibers.h", "emulation/blocks.h",
+            "emulation/accesses.h");
 
     private static final List<String> OPTIONS = List.of("-std=c++17", "-O2", "-fPIC", "-shared", "-pthread");
 
@@ -42,7 +44,7 @@ final class EmulationCompiler {
 
     /// The library of emulation.cpp.
     Path runtime() {
-        return library("emulation", KernelFiles.text(RUNTIME), List.of(), "emulation.cpp");
+        return library("emulation", KernelFiles.text(RUNTIME), List.of(), RUNTIME);
     }
 
     /// The library of a kernel file for one type.
@@ -82,7 +84,6 @@ final class EmulationCompiler {
         if (sound(target)) return target;
         try (var work = CompilerProgram.Workplace.open()) {
             for (int i = 0; i < headers.size(); i++) work.write(HEADERS.get(i), headers.get(i));
-            work.write("emulation.h", headers.getFirst());
             work.writeHeaders();
             var file = work.write(source, text);
             var made = work.path().resolve("made.so");
