@@ -208,19 +208,17 @@ final class EmulatedDriver implements Driver {
     @Override
     public void launch(Function function, Grid grid, Arguments arguments) {
         var f = (Compiled) function;
-        var values = arguments.values();
-        if (values.size() != f.sizes.length)
-            throw new IllegalStateException("kernel %s has %d parameters, not %d".formatted(f.name, f.sizes.length, values.size()));
+        if (arguments.count() != f.sizes.length)
+            throw new IllegalStateException("kernel %s has %d parameters, not %d".formatted(f.name, f.sizes.length, arguments.count()));
         try (var scratch = Arena.ofConfined()) {
-            var pointers = scratch.allocate(POINTER, Math.max(1, values.size()));
-            for (int i = 0; i < values.size(); i++) {
-                var value = MemorySegment.ofBuffer(values.get(i));
-                if (value.byteSize() != f.sizes[i]) {
+            for (int i = 0; i < arguments.count(); i++) {
+                if (arguments.size(i) != f.sizes[i]) {
                     throw new IllegalStateException(
-                            "kernel %s: parameter %d has %d bytes, not %d".formatted(f.name, i, f.sizes[i], value.byteSize()));
+                            "kernel %s: parameter %d has %d bytes, not %d".formatted(f.name, i, f.sizes[i], arguments.size(i)));
                 }
-                pointers.setAtIndex(POINTER, i, value);
             }
+            var pointers = scratch.allocate(POINTER, Math.max(1, arguments.count()));
+            arguments.copyTo(scratch.allocate(Math.max(1, arguments.size()), TensorMap.BYTES), pointers);
             var blocks = scratch.allocateFrom(JAVA_INT, (int) grid.blocksX(), (int) grid.blocksY(), (int) grid.blocksZ());
             var size = scratch.allocateFrom(JAVA_INT, grid.threadsX(), grid.threadsY(), grid.threadsZ());
             var message = scratch.allocate(MESSAGE);

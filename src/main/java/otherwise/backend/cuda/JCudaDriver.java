@@ -31,7 +31,10 @@ import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -39,7 +42,6 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
-import jcuda.NativePointerObject;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -96,6 +98,9 @@ final class JCudaDriver implements Driver {
     private final Map<String, Function> functions = new HashMap<>();
     private final Set<String> code = new LinkedHashSet<>();
     private final KernelCompiler compiler;
+    /// Where a launch's parameters lie, and the address of each: the driver has copied them when it returns. No kernel may have more.
+    private final MemorySegment parameters = Arena.ofAuto().allocate(4096, TensorMap.BYTES);
+    private final ByteBuffer addresses = ByteBuffer.allocateDirect(512).order(ByteOrder.nativeOrder());
     private PinnedCopies copies;
     private TensorMaps maps;
     private Object last; // launched or called, for a message
@@ -266,9 +271,9 @@ final class JCudaDriver implements Driver {
             checkLaunch(launch, cuFuncSetAttribute(f.handle, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, grid.sharedBytes()));
             f.shared = grid.sharedBytes();
         }
-        var parameters = arguments.values().stream().map(Pointer::to).toArray(NativePointerObject[]::new);
+        arguments.copyTo(parameters, MemorySegment.ofBuffer(addresses));
         checkLaunch(launch, cuLaunchKernel(f.handle, (int) grid.blocksX(), (int) grid.blocksY(), (int) grid.blocksZ(), grid.threadsX(),
-                grid.threadsY(), grid.threadsZ(), grid.sharedBytes(), stream, Pointer.to(parameters), null));
+                grid.threadsY(), grid.threadsZ(), grid.sharedBytes(), stream, Pointer.to(addresses), null));
         last = launch;
     }
 
