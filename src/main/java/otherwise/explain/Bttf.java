@@ -116,6 +116,8 @@ public record Bttf(BttfOptions options) implements Method {
         }
 
         Counterfactual counterfactual() throws IOException {
+            // What encoding and the start took is of other sizes than what an iteration takes.
+            backend.trim();
             while (!state.position().done()) {
                 Iteration done;
                 try (var _ = backend.scope()) {
