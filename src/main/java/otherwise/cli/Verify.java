@@ -7,6 +7,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import otherwise.backend.cpu.CpuBackend;
+import otherwise.cli.verify.OperationsCheck;
 import otherwise.cli.verify.Verification;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,7 +23,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = {
             "Runs golden files, made by the official code, against our networks:",
-            "a line per stored tensor with its relative error max|a-b|/max|b|, and a verdict."
+            "a line per stored tensor with its relative error max|a-b|/max|b|, and a verdict.",
+            "With --operations, also a device's operations against the CPU's."
         },
         footer = {
             "",
@@ -29,7 +32,9 @@ import picocli.CommandLine.Spec;
             "0.1 on a device that stores bf16, 0.0125 on one that multiplies as TF32.",
             "Exit codes: 0 all agree, 1 something differs or was not checked, 2 an unreadable file or an unknown kind.",
             "",
-            "Example:  otherwise verify --summary goldens/swin3d_small.safetensors goldens/clip_vision.safetensors"
+            "Examples:",
+            "  otherwise verify --summary goldens/swin3d_small.safetensors goldens/clip_vision.safetensors",
+            "  otherwise verify --operations --device cuda:bf16 --gemm ours --conv ours"
         })
 public final class Verify implements Callable<Integer> {
 
@@ -39,10 +44,17 @@ public final class Verify implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", defaultValue = "0", description = "How many threads; 0 for all processors.")
     private int threads;
 
+    @Option(names = "--operations",
+            description = "Compare the device's operations and their gradients with the CPU's, on random numbers, at sizes at which all kernels serve.")
+    private boolean operations;
+
+    @Option(names = "--small", description = "With --operations: at sizes for a slow device.")
+    private boolean small;
+
     @Option(names = "--summary", description = "Print only failures and verdicts.")
     private boolean summary;
 
-    @Parameters(arity = "1..*", paramLabel = "FILE", description = "Golden files (.safetensors).")
+    @Parameters(arity = "0..*", paramLabel = "FILE", description = "Golden files (.safetensors).")
     private List<Path> files;
 
     @Spec
@@ -53,7 +65,16 @@ public final class Verify implements Callable<Integer> {
         var out = spec.commandLine().getOut();
         var wrong = new ArrayList<String>();
         var unreadable = new ArrayList<String>();
+        if (files == null) files = List.of();
+        if (files.isEmpty() && !operations)
+            throw new IllegalArgumentException("nothing to verify: name golden files, or ask for --operations");
+        boolean agree = true;
         try (var backend = device.open(threads)) {
+            if (operations) {
+                try (var cpu = new CpuBackend(threads)) {
+                    agree = new OperationsCheck(backend, cpu).run(out, small);
+                }
+            }
             for (var file : files) {
                 try {
                     var verification = Verification.of(file, backend);
@@ -70,7 +91,7 @@ public final class Verify implements Callable<Integer> {
         if (files.size() > 1) total(out, wrong, unreadable);
         out.flush();
         if (!unreadable.isEmpty()) return Otherwise.WRONG_INPUT;
-        return wrong.isEmpty() ? Otherwise.DONE : Otherwise.NO;
+        return wrong.isEmpty() && agree ? Otherwise.DONE : Otherwise.NO;
     }
 
     private void complain(Path file, Exception e) {
