@@ -92,15 +92,20 @@ final class Convolution implements Convolutions {
                 Axis.forward(s.w(), s.kernelW(), s.strideW(), s.frontW(), s.outW()));
     }
 
+    /// @param channels that are summed over
+    private boolean onTensorCores(ConvSpec s, long channels) {
+        return kernels.tensorCores() && kernels.real() == DType.BF16 && TensorConvolution.suits(s, channels);
+    }
+
     @Override
     public void forward(Storage y, Storage x, Storage weight, Storage bias, ConvSpec s) {
-        if (kernels.real() == DType.BF16 && TensorConvolution.suits(s, s.inputs())) tensor.forward(y, x, weight, bias, s);
+        if (onTensorCores(s, s.inputs())) tensor.forward(y, x, weight, bias, s);
         else multiply(y, x, weight, bias, forward(s));
     }
 
     @Override
     public void toInput(Storage dx, Storage dy, Storage weight, ConvSpec s) {
-        if (kernels.real() == DType.BF16 && TensorConvolution.suits(s, s.outputs())) {
+        if (onTensorCores(s, s.outputs())) {
             tensor.toInput(dx, dy, weight, s);
             return;
         }

@@ -45,7 +45,7 @@ final class CublasProducts implements Products {
             driver.enqueue("cublasCreate", stream -> cublas = binding.open(stream, workspace, WORKSPACE));
             tryOut(kernels);
         } catch (DeviceException e) {
-            driver.free(workspace);
+            close();
             throw e;
         }
     }
@@ -132,7 +132,7 @@ final class CublasProducts implements Products {
 
     @Override
     public void close() {
-        driver.enqueue("cublasDestroy", _ -> cublas.close());
+        if (cublas != null) driver.enqueue("cublasDestroy", _ -> cublas.close());
         if (workspace != 0) driver.free(workspace);
     }
 }

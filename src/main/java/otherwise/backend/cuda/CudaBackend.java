@@ -6,6 +6,7 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
+import otherwise.backend.DeviceException;
 import otherwise.backend.Libraries;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Scope;
@@ -46,7 +47,13 @@ public final class CudaBackend implements Backend {
         spatial = new Spatial(kernels);
         rows = new Rows(kernels);
         attention = new Attention(kernels);
-        this.serving = serving.apply(kernels);
+        try {
+            this.serving = serving.apply(kernels);
+        } catch (DeviceException e) {
+            pool.close();
+            driver.close();
+            throw e;
+        }
     }
 
     /// The kernels on the processor of this machine: for tests and for learning.

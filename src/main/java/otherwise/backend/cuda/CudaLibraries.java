@@ -38,15 +38,23 @@ final class CudaLibraries {
         var build = CudaLibraries.class.getResource(BUILD + library);
         if (build != null) {
             for (var name : all) load(unpack(CudaLibraries.class.getResource(BUILD + name), name));
-            return Optional.of(SymbolLookup.libraryLookup(library, Arena.global()));
+            return Optional.of(loaded(library));
         }
-        if (present(library)) return Optional.of(SymbolLookup.libraryLookup(library, Arena.global()));
+        if (present(library)) return Optional.of(loaded(library));
         for (var folder : toolkits().toList()) {
             if (!Files.exists(folder.resolve(library))) continue;
             all.stream().map(folder::resolve).filter(Files::exists).forEach(CudaLibraries::load);
-            return Optional.of(SymbolLookup.libraryLookup(library, Arena.global()));
+            return Optional.of(loaded(library));
         }
         return Optional.empty();
+    }
+
+    private static SymbolLookup loaded(String library) {
+        try {
+            return SymbolLookup.libraryLookup(library, Arena.global());
+        } catch (IllegalArgumentException e) {
+            throw new DeviceException("cuda: " + library + " is there, but does not answer to its name", e);
+        }
     }
 
     /// Whether the system's loader finds it, or it has been loaded already.

@@ -43,7 +43,12 @@ final class CudnnConvolutions implements Convolutions {
     CudnnConvolutions(Function<DeviceStream, Cudnn> binding, Driver driver, Kernels kernels, Convolutions ours) {
         this(driver, kernels, ours, null);
         driver.enqueue("cudnnCreate", stream -> cudnn = binding.apply(stream));
-        tryOut();
+        try {
+            tryOut();
+        } catch (DeviceException e) {
+            close();
+            throw e;
+        }
     }
 
     /// @param planner who knows cuDNN's plans; `null` for itself
@@ -74,6 +79,14 @@ final class CudnnConvolutions implements Convolutions {
             driver.toHost(result, y.storage().address());
             if (result.mismatch(CublasProducts.filled(real, channels, (int) size)) >= 0)
                 throw new DeviceException(cudnn.description() + " computes wrong convolutions on this device");
+            // and back: a y of ones reaches every x through all channels
+            var back = plan(s, false).orElseThrow(() -> new DeviceException(cudnn.description() + " has no algorithm back on this device"));
+            driver.toDevice(y.storage().address(), CublasProducts.filled(real, channels, 1));
+            run(back, x.storage(), y.storage(), weight.storage(), false);
+            var given = CublasProducts.filled(real, size, 0);
+            driver.toHost(given, x.storage().address());
+            if (given.mismatch(CublasProducts.filled(real, size, channels)) >= 0)
+                throw new DeviceException(cudnn.description() + " computes wrong gradients of convolutions on this device");
         }
     }
 
@@ -169,7 +182,7 @@ final class CudnnConvolutions implements Convolutions {
         return plans.computeIfAbsent(new Key(s, forward), _ -> make(s, forward));
     }
 
-    /// Nothing if cuDNN cannot count the elements, or has no algorithm that fits.
+    /// Nothing if cuDNN cannot count the elements, refuses such a convolution, or has no algorithm that fits.
     private Optional<Plan> make(ConvSpec s, boolean forward) {
         long outputs = s.batch() * s.outputs() * s.outT() * s.outH() * s.outW();
         long largest = Math.max(Math.max(size(s), outputs), s.outputs() * s.taps());
@@ -183,17 +196,26 @@ final class CudnnConvolutions implements Convolutions {
                 ints(s.batch(), s.outputs(), s.outT(), s.outH(), s.outW()), ints(s.frontT(), s.frontH(), s.frontW()),
                 ints(s.strideT(), s.strideH(), s.strideW()));
         var found = new Plan[1];
-        driver.enqueue("descriptors of cuDNN", _ -> found[0] = choose(forward ? cudnn.forward(sizes) : cudnn.toInput(sizes)));
+        try {
+            driver.enqueue("descriptors of cuDNN", _ -> found[0] = choose(forward ? cudnn.forward(sizes) : cudnn.toInput(sizes)));
+        } catch (DeviceException _) {
+            // It does not support such a convolution. After a fault of the device the next call to it says so.
+            return Optional.empty();
+        }
         return Optional.ofNullable(found[0]);
     }
 
     private static Plan choose(Cudnn.Prepared prepared) {
-        for (int algorithm : prepared.algorithms()) {
-            long workspace = prepared.workspace(algorithm);
-            if (workspace >= 0 && workspace <= MOST_WORKSPACE) return new Plan(prepared, algorithm, workspace);
+        Plan plan = null;
+        try {
+            for (int algorithm : prepared.algorithms()) {
+                long workspace = prepared.workspace(algorithm);
+                if (plan == null && workspace >= 0 && workspace <= MOST_WORKSPACE) plan = new Plan(prepared, algorithm, workspace);
+            }
+        } finally {
+            if (plan == null) prepared.free();
         }
-        prepared.free();
-        return null;
+        return plan;
     }
 
     private static int[] ints(long... values) {

@@ -9,6 +9,7 @@ import static jcuda.driver.JCudaDriver.cuEventSynchronize;
 
 import java.util.function.IntSupplier;
 import jcuda.driver.CUevent;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import otherwise.backend.Timer;
 
@@ -47,9 +48,14 @@ final class EventTimer implements Timer {
         return milliseconds[0] * 1e-3;
     }
 
+    /// After a fault of the device nothing can be given back, and that is known already.
     @Override
     public void close() {
-        calls.make("cuEventDestroy", () -> cuEventDestroy(begun));
-        calls.make("cuEventDestroy", () -> cuEventDestroy(done));
+        for (var event : new CUevent[] {begun, done}) {
+            calls.make("cuEventDestroy", () -> {
+                cuEventDestroy(event);
+                return CUresult.CUDA_SUCCESS;
+            });
+        }
     }
 }

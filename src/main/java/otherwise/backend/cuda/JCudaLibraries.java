@@ -128,7 +128,7 @@ final class JCudaLibraries {
             }
             return target;
         } catch (IOException e) {
-            throw new UncheckedIOException("while unpacking " + file, e);
+            throw new DeviceException("cuda: " + as + " cannot be unpacked: " + e.getMessage(), e);
         }
     }
 

@@ -79,7 +79,7 @@ final class Matmul implements Products {
     private boolean multiply(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         if (s.batch() * s.m() * s.n() == 0) return true;
         if (hopper.serves(y, a, b, epilogue, s)) return hopper.matmul(y, a, b, epilogue, s);
-        var tile = tensor.tile(s);
+        var tile = tensor.tile(y, a, b, epilogue, s);
         if (tile.isEmpty()) matmul(y, a, b, epilogue, s, Tiling.of(s.batch(), s.m(), s.n(), s.k()));
         else matmul(y, a, b, epilogue, s, tile.get());
         return true;

@@ -71,6 +71,16 @@ final class TensorMatmul {
 
     /// The tiles for a product, if tensor cores are to compute it: those of this device may, 16 bytes of an operand lie in one row of its
     /// matrix, aligned, and no side is short.
+    Optional<Tile> tile(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
+        long addresses = address(y) | address(a) | address(b) | address(epilogue.sums());
+        return addresses % BYTES == 0 ? tile(s) : Optional.empty();
+    }
+
+    private static long address(Storage s) {
+        return s == null ? 0 : ((CudaStorage) s).address();
+    }
+
+    /// The same, if all addresses are aligned.
     Optional<Tile> tile(MatmulSpec s) {
         int chunk = BYTES / kernels.real().bytes();
         boolean aligned = (s.transposeA() ? s.m() : s.k()) % chunk == 0 && (s.transposeB() ? s.k() : s.n()) % chunk == 0

@@ -103,7 +103,6 @@ public final class Bench implements Callable<Integer> {
             for (int count : threads) {
                 for (var c : chosen) {
                     bar.setExtraMessage(" " + c.name());
-                    for (var engine : engines) engine.threads(used(count));
                     code = Math.max(code, measured(c, used(count), ours, engines, figures));
                     if (out != null) AtomicFile.write(out, figures.table().markdown());
                     bar.step();
@@ -111,8 +110,8 @@ public final class Bench implements Callable<Integer> {
             }
         } finally {
             engines.forEach(Engine::close);
+            System.out.print(figures.table().text());
         }
-        System.out.print(figures.table().text());
         return code;
     }
 
@@ -151,10 +150,11 @@ public final class Bench implements Callable<Integer> {
         return engines;
     }
 
-    /// Measures a case and adds its row; returns an exit code. A case that needs more memory than the device has keeps no other from being
-    /// measured.
+    /// Measures a case on devices that are opened anew, and adds its row; returns an exit code. A case that needs more memory than the device
+    /// has keeps no other from being measured; after a fault of the device there is none to open.
     private int measured(Case c, int threads, Ours ours, List<Engine> engines, Figures figures) {
         var workloads = new ArrayList<Engine.Workload>();
+        for (var engine : engines) engine.threads(threads);
         try {
             for (var engine : engines) workloads.add(engine.prepare(c.kind(), c.inputs(), c.numbers()));
             var m = Measurement.of(workloads, rounds, warm);

@@ -65,8 +65,9 @@ final class Ours implements Engine {
 
     @Override
     public void close() {
-        if (backend != null) backend.close();
-        backend = null;
+        var open = backend;
+        backend = null; // also where a fault of the device keeps it from being closed
+        if (open != null) open.close();
     }
 
     @Override

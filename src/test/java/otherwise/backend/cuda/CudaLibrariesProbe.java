@@ -150,6 +150,12 @@ final class CudaLibrariesProbe {
             error(null, 1, (c, y) -> c.toWeight(y, null, x, x, s), cudnn, convolution);
             System.out.println(cudnn.description() + " " + real + " between addresses, and to the weight: " + ours);
             ours = 0;
+            var refused = new ConvSpec(1, 1, 1, 1, 2, 9, 1, 1, 7, 1, 1, 1, 0, 0, 0, 0, 0, 0);
+            var wide = values(18);
+            var kernel = values(7);
+            double off = error(null, 6, (c, y) -> c.forward(y, wide, kernel, null, refused), cudnn, convolution);
+            System.out.println(cudnn.description() + " " + real + " refused: " + ours + " " + (off == 0));
+            ours = 0;
         }
     }
 

@@ -79,6 +79,7 @@ class CudaLibrariesTest {
             for (var cudnn : new String[] {"cuDNN 8.9.7 through JCudnn", "cuDNN 9.10.2 through java.lang.foreign"}) {
                 assertClose(lines, cudnn, real);
                 assertEquals("2", lines.get(cudnn + " " + real + " between addresses, and to the weight"));
+                assertEquals("1 true", lines.get(cudnn + " " + real + " refused"), "a shape that cuDNN does not do");
             }
         }
         assertEquals("1.0004883", lines.get("as tf32, false"));

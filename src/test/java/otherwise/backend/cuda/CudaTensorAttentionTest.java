@@ -2,10 +2,7 @@ package otherwise.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -30,9 +27,6 @@ class CudaTensorAttentionTest {
 
     /// The logsumexp is a float, and of products that are exact.
     private static final double SUMS = 1e-6;
-
-    /// What every architecture has for a block.
-    private static final int MOST_SHARED = 99 << 10;
 
     private static final CudaBackend EMULATED = Emulated.device(DType.BF16).orElseThrow();
     private static final List<String> NAMES = List.of("y", "logsumexp", "dq", "dk", "dv");
@@ -144,25 +138,9 @@ class CudaTensorAttentionTest {
         check(s, 6, run(EMULATED, null, s, 6, 0), 3 * LIMIT);
     }
 
-    /// A driver that notes which kernels are launched, and how much shared memory their blocks get.
-    private static Driver listenedTo(Driver driver, boolean tensorCores, List<String> launched) {
-        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
-            if (method.getName().equals("tensorCores")) return tensorCores;
-            if (method.getName().equals("launch")) {
-                launched.add(((Driver.Function) arguments[0]).name());
-                assertTrue(((Grid) arguments[1]).sharedBytes() <= MOST_SHARED, launched + ": " + arguments[1]);
-            }
-            try {
-                return method.invoke(driver, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
-    }
-
     private static void runsOn(List<String> kernels, AttentionSpec s, boolean tensorCores, long offset) {
         var launched = new ArrayList<String>();
-        var driver = listenedTo(new EmulatedDriver(0), tensorCores, launched);
+        var driver = Noting.driver(new EmulatedDriver(0), launched, tensorCores);
         try (var pool = new DevicePool(driver)) {
             var attention = new Attention(new Kernels(driver, pool, DType.BF16));
             check(s, 1, run(EMULATED, attention, s, 1, offset), LIMIT);

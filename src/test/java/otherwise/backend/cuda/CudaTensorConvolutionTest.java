@@ -5,8 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -32,21 +30,9 @@ class CudaTensorConvolutionTest {
     private static final long WHOLE = 1L << 28;
 
     private static final List<String> LAUNCHED = new ArrayList<>();
-    private static final Driver DRIVER = listening(new EmulatedDriver(0));
+    private static final Driver DRIVER = Noting.driver(new EmulatedDriver(0), LAUNCHED);
     private static final DevicePool POOL = new DevicePool(DRIVER);
     private static final Kernels KERNELS = new Kernels(DRIVER, POOL, DType.BF16);
-
-    /// A driver that notes what is launched.
-    private static Driver listening(Driver driver) {
-        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
-            if (method.getName().equals("launch")) LAUNCHED.add(((Driver.Function) arguments[0]).name());
-            try {
-                return method.invoke(driver, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
-    }
 
     private static final List<ConvSpec> CASES = List.of(
             new ConvSpec(2, 24, 97, 2, 3, 5, 3, 3, 3, 1, 1, 1, 2, 0, 1, 1, 1, 1), // causal; rows beyond a tile
@@ -171,12 +157,17 @@ class CudaTensorConvolutionTest {
         var large = new ConvSpec(1, 3, 8, 1, 14, 14, 1, 14, 14, 1, 14, 14, 0, 0, 0, 0, 0, 0);
         var few = new ConvSpec(1, 16, 16, 2, 3, 3, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0);
         assertTrue(ran(DType.BF16, causal).contains("conv3d_tensor_32"));
-        for (var kernels : List.of(ran(DType.F32, causal), ran(DType.BF16, large), ran(DType.BF16, few)))
+        var without = new Kernels(Noting.driver(DRIVER, new ArrayList<>(), false), POOL, DType.BF16);
+        for (var kernels : List.of(ran(DType.F32, causal), ran(DType.BF16, large), ran(DType.BF16, few), ran(without, causal)))
             assertTrue(kernels.contains("conv3d") && kernels.stream().noneMatch(k -> k.startsWith("conv3d_tensor")), kernels.toString());
     }
 
     private static List<String> ran(DType real, ConvSpec s) {
-        var kernels = new Kernels(DRIVER, POOL, real);
+        return ran(new Kernels(DRIVER, POOL, real), s);
+    }
+
+    private static List<String> ran(Kernels kernels, ConvSpec s) {
+        var real = kernels.real();
         try (var x = kernels.scratch(real, s.batch() * s.inputs() * s.t() * s.h() * s.w());
                 var weight = kernels.scratch(real, s.outputs() * s.taps());
                 var y = kernels.scratch(real, s.batch() * s.outputs() * s.outT() * s.outH() * s.outW())) {

@@ -6,8 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -37,20 +35,8 @@ class CudaTensorMatmulTest {
 
     private static final Driver EMULATED = new EmulatedDriver(0);
     private static final List<String> LAUNCHED = new ArrayList<>();
-    private static final Driver DRIVER = noting(EMULATED, LAUNCHED);
+    private static final Driver DRIVER = Noting.driver(EMULATED, LAUNCHED);
     private static final DevicePool POOL = new DevicePool(DRIVER);
-
-    /// A driver that also notes which kernels are launched.
-    private static Driver noting(Driver driver, List<String> launched) {
-        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
-            if (method.getName().equals("launch")) launched.add(((Driver.Function) arguments[0]).name());
-            try {
-                return method.invoke(driver, arguments);
-            } catch (InvocationTargetException e) {
-                throw e.getCause();
-            }
-        });
-    }
 
     private static Kernels kernels(DType real) {
         return new Kernels(DRIVER, POOL, real, real == DType.F32);
@@ -239,6 +225,21 @@ class CudaTensorMatmulTest {
         return Stream.of(
                 new Case(DType.BF16, MatmulSpec.of(33, 40, 29, false, true), true, false).test(Optional.empty(), "matmul_64"),
                 new Case(DType.BF16, MatmulSpec.of(33, 40, 15, true, false), false, false).test(Optional.empty(), "matmul_64"));
+    }
+
+    /// A view may begin anywhere; copies of 16 bytes may not.
+    @Test
+    void addressesThatAreNotAligned() {
+        var kernels = kernels(DType.BF16);
+        var s = MatmulSpec.of(16, 16, 16, false, true);
+        try (var all = kernels.scratch(DType.BF16, 520);
+                var y = kernels.scratch(DType.BF16, 256)) {
+            DRIVER.toDevice(all.storage().address(), MemorySegment.ofArray(new short[520]));
+            LAUNCHED.clear();
+            new Matmul(kernels).matmul(y.storage(), all.storage().slice(1, 256), all.storage().slice(264, 256), null, s, false);
+            new Matmul(kernels).matmul(y.storage(), all.storage().slice(0, 256), all.storage().slice(264, 256), null, s, false);
+            assertEquals(List.of("matmul_64", "matmul_tensor_64"), LAUNCHED);
+        }
     }
 
     @Test

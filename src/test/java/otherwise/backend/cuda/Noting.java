@@ -1,0 +1,34 @@
+package otherwise.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.List;
+
+/// Drivers that do what another does, and note which kernels are launched; their blocks may have no more shared memory than every device gives.
+final class Noting {
+    private static final int MOST_SHARED = 99 << 10;
+
+    private Noting() {}
+
+    static Driver driver(Driver driver, List<String> launched) {
+        return driver(driver, launched, driver.tensorCores());
+    }
+
+    /// @param tensorCores whether the device says that it has them
+    static Driver driver(Driver driver, List<String> launched, boolean tensorCores) {
+        return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
+            if (method.getName().equals("tensorCores")) return tensorCores;
+            if (method.getName().equals("launch")) {
+                launched.add(((Driver.Function) arguments[0]).name());
+                assertTrue(((Grid) arguments[1]).sharedBytes() <= MOST_SHARED, launched + ": " + arguments[1]);
+            }
+            try {
+                return method.invoke(driver, arguments);
+            } catch (InvocationTargetException e) {
+                throw e.getCause();
+            }
+        });
+    }
+}
