@@ -1,10 +1,12 @@
-// Functions of rows: softmax, its logarithm, layer and root-mean-square normalisation, gated sums, and their gradients.
+// Functions of rows: softmax, its logarithm, layer and root-mean-square normalisation, the latter with rotary embedding, gated sums, and
+// their gradients.
 //
 //     softmax       y = exp(x − max) / Σ exp(x − max)                 dx = y · (dy − Σ dy·y)
 //     logSoftmax    y = x − max − log Σ exp(x − max)                  dx = dy − exp(y) · Σ dy
 //     layerNorm     y = x̂·w + b,   x̂ = (x − mean) · rstd              dx = r · (g − mean(g) − x̂ · mean(g·x̂)),   g = dy·w
 //     rmsNorm       y = x̂·w,       x̂ = x · r                          the same without mean(g)
 //     both norms    dw = Σ over the rows of dy·x̂                      db = Σ over the rows of dy
+//     rmsNormRope   rmsNorm, then adjacent pairs of y turned          dy is turned back, then as rmsNorm
 //     gated sum     y = x + gate·h                                    dh = dy·gate,   dgate = Σ over the rows of dy·h
 //
 // The weights serve groups of `length` rows: w, b and gate are [rows / length, C], and w stands for `plus` + w. A layer norm proper is one group
@@ -13,8 +15,9 @@
 // Everything is [rows, C]. Neighbouring threads stand on neighbouring elements of a row. Short rows have a warp each, several a block:
 // blocks of 32 × 8 threads; long ones have a block each, of 256 × 1 or 1024 × 1. A row is read two or three times, but from memory only
 // once as long as it fits a cache: ideal traffic is every operand once. The sums over rows (dw, db) are taken in stretches of rows, a
-// thread a column, and then added in order. Java: backend/cuda/Rows.java, tensor/Softmax.java, tensor/LogSoftmax.java,
-// tensor/LayerNorm.java, tensor/ModulatedNorm.java, tensor/RmsNorm.java, tensor/GatedAdd.java.
+// thread a column, and then added in order. What a norm hands to the rotary embedding stays in registers. Java: backend/cuda/Rows.java,
+// tensor/Softmax.java, tensor/LogSoftmax.java, tensor/LayerNorm.java, tensor/ModulatedNorm.java, tensor/RmsNorm.java,
+// tensor/RmsNormRope.java, tensor/GatedAdd.java.
 #include "common.cuh"
 
 // The row of this thread, given the geometry above. A warp has one row only, so that it leaves as a whole where there is none.
@@ -191,6 +194,98 @@ KERNEL norm_to_weight(
         }
         if (dw != nullptr) dw[e] = sum_w;
         if (db != nullptr) db[e] = sum_b;
+    }
+}
+
+// Two neighbours of a row: to be turned, or turned.
+struct Pair {
+    float first, second;
+};
+
+// first·cos − second·sin, first·sin + second·cos; by −sin it is turned back.
+__device__ inline Pair turned(Pair v, float cosine, float sine) {
+    return {v.first * cosine - v.second * sine, v.first * sine + v.second * cosine};
+}
+
+__device__ inline Pair pair_at(const real* x, i64 i) {
+    return {at(x, 2 * i), at(x, 2 * i + 1)};
+}
+
+__device__ inline void put_pair(real* y, i64 i, Pair v) {
+    put(y + 2 * i, v.first);
+    put(y + 2 * i + 1, v.second);
+}
+
+// A thread goes along a row from pair to pair, a block's width at a time. All heads have the angles of the first, `pairs` of them: so the
+// angle goes round by what is left of that width, and nothing is divided on the way.
+__device__ inline i64 next_angle(i64 angle, i64 step, i64 pairs) {
+    angle += step;
+    return angle < pairs ? angle : angle - pairs;
+}
+
+// y = x·r·w, then its pairs turned by the angles of the row's token: x is [batch, length, heads, width], rows of c = heads·width; cosine and
+// sine are [length, pairs], pairs = width/2. A thread stands on a pair. Traffic: x and y once.
+KERNEL rms_norm_rope(
+    real* y, float* scale, const real* x, const real* w, const real* cosine, const real* sine, i64 length, i64 pairs, float eps, i64 rows,
+    i64 c) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    y += row * c;
+    x += row * c;
+    cosine += row % length * pairs;
+    sine += row % length * pairs;
+    float r = row_scale(x, 0.f, eps, c);
+    if (threadIdx.x == 0) put(scale + row, r);
+    i64 step = blockDim.x % pairs, angle = threadIdx.x % pairs;
+    for (i64 i = threadIdx.x; i < c / 2; i += blockDim.x, angle = next_angle(angle, step, pairs)) {
+        Pair v = pair_at(x, i), weights = pair_at(w, i);
+        v = {v.first * r * weights.first, v.second * r * weights.second};
+        put_pair(y, i, turned(v, at(cosine, angle), at(sine, angle)));
+    }
+}
+
+// dx = r · (g − x · r² · mean(g·x)), with g = w · dy turned back. Traffic: dy, x and dx once, as long as a row fits a cache.
+KERNEL rms_norm_rope_to_input(
+    real* dx, const real* dy, const real* x, const float* scale, const real* w, const real* cosine, const real* sine, i64 length, i64 pairs,
+    i64 rows, i64 c) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    dx += row * c;
+    dy += row * c;
+    x += row * c;
+    cosine += row % length * pairs;
+    sine += row % length * pairs;
+    float r = at(scale, row), sum = 0.f;
+    i64 step = blockDim.x % pairs, angle = threadIdx.x % pairs;
+    for (i64 i = threadIdx.x; i < c / 2; i += blockDim.x, angle = next_angle(angle, step, pairs)) {
+        Pair g = turned(pair_at(dy, i), at(cosine, angle), -at(sine, angle)), v = pair_at(x, i), weights = pair_at(w, i);
+        sum += g.first * weights.first * v.first + g.second * weights.second * v.second;
+    }
+    float slope = row_sum(sum) / (float) c * r * r;
+    angle = threadIdx.x % pairs;
+    for (i64 i = threadIdx.x; i < c / 2; i += blockDim.x, angle = next_angle(angle, step, pairs)) {
+        Pair g = turned(pair_at(dy, i), at(cosine, angle), -at(sine, angle)), v = pair_at(x, i), weights = pair_at(w, i);
+        put_pair(dx, i, {r * (g.first * weights.first - slope * v.first), r * (g.second * weights.second - slope * v.second)});
+    }
+}
+
+// Σ x̂ · dy turned back, over stretches of the rows: dw is [parts, C], `all` pairs. A thread a pair of columns and stretch, grid-stride.
+KERNEL rms_norm_rope_to_weight(
+    float* dw, const real* dy, const real* x, const float* scale, const real* cosine, const real* sine, i64 length, i64 pairs, i64 rows,
+    i64 c, i64 stretch, i64 all) {
+    for (i64 e = thread_number(); e < all; e += thread_count()) {
+        i64 pair = e % (c / 2), angle = pair % pairs;
+        i64 from = e / (c / 2) * stretch, to = min(from + stretch, rows), token = from % length;
+        Pair sum = {0.f, 0.f};
+        for (i64 row = from; row < to; row++) {
+            Pair g = turned(pair_at(dy + row * c, pair), at(cosine, token * pairs + angle), -at(sine, token * pairs + angle));
+            Pair v = pair_at(x + row * c, pair);
+            float r = at(scale, row);
+            sum = {sum.first + g.first * (v.first * r), sum.second + g.second * (v.second * r)};
+            token = token + 1 < length ? token + 1 : 0;
+        }
+        dw[2 * e] = sum.first;
+        dw[2 * e + 1] = sum.second;
     }
 }
 

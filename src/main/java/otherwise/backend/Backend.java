@@ -221,6 +221,17 @@ public interface Backend extends AutoCloseable {
     /// Gradients of [#rmsNorm]; dx and dw are each optional.
     void rmsNormBackward(Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, long rows, long c);
 
+    /// y = [#rope] of [#rmsNorm] of x `[batch, length, heads, width]`, whose rows are normalised over all heads together, in one pass; w
+    /// `[heads · width]`, r `[batch, length]`; cos, sin `[length, width/2]`. What is turned is never stored.
+    void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width);
+
+    /// Gradients of [#rmsNormRope] to x and w; dw is optional.
+    void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width);
+
     /// The Wan VAE's normalisation over channels: y = x · r · γ, with r = √C / max(‖x‖₂ over C, 1e-12) `[outer, inner]`, x `[outer, C, inner]`,
     /// γ `[C]`. With `silu`, that function of it.
     void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner);

@@ -27,6 +27,7 @@ public sealed interface Op
         Permute,
         Reshape,
         RmsNorm,
+        RmsNormRope,
         Rope,
         Slice,
         Softmax,

@@ -494,6 +494,11 @@ public final class Tensor {
         return Rope.forward(this, cos, sin);
     }
 
+    /// [#rope] of [#rmsNorm] of `[B, L, N, D]`, in one pass: normalised over all heads together, w `[N · D]`.
+    public Tensor rmsNormRope(Tensor w, double eps, Tensor cos, Tensor sin) {
+        return RmsNormRope.forward(this, w, eps, cos, sin);
+    }
+
     /// Every pixel of `[…, H, W]` four times: `[…, 2H, 2W]`.
     public Tensor upsample2x() {
         return Upsample2x.forward(this);

@@ -396,6 +396,28 @@ class BackendAgreementTest {
         }));
     }
 
+    /// Samples, tokens, heads and their width. Among them: rows of a warp, a block, a large block; more pairs in a head than those have threads.
+    private static final long[][] HEADS = {{1, 1, 1, 2}, {2, 3, 5, 14}, {3, 7, 3, 128}, {2, 50, 12, 128}, {1, 3, 2, 602}, {1, 2, 9, 1830}};
+
+    @TestFactory
+    Stream<DynamicTest> rmsNormsTurned() {
+        return Stream.of(HEADS).map(s -> of("rmsNormRope " + of(s), c -> {
+            long rows = s[0] * s[1];
+            long channels = s[2] * s[3];
+            long angles = s[1] * s[3] / 2;
+            var x = c.normal(rows * channels);
+            var w = c.normal(channels);
+            var cos = c.normal(angles);
+            var sin = c.normal(angles);
+            var dy = c.normal(rows * channels);
+            var r = c.result(rows);
+            c.device.rmsNormRope(c.result(rows * channels), r, x, w, cos, sin, 1e-2, s[0], s[1], s[2], s[3]);
+            var dw = c.result(channels);
+            c.device.rmsNormRopeBackward(c.result(rows * channels), dw, dy, x, r, w, cos, sin, s[0], s[1], s[2], s[3]);
+            c.device.rmsNormRopeBackward(c.result(rows * channels), null, dy, x, r, w, cos, sin, s[0], s[1], s[2], s[3]);
+        }));
+    }
+
     @TestFactory
     Stream<DynamicTest> spatial() {
         long[][] shapes = {{1, 1, 1, 2}, {2, 3, 5, 14}, {2, 50, 12, 128}, {1, 7, 3, 46}};

@@ -383,6 +383,23 @@ public final class Reference implements Backend {
     }
 
     @Override
+    public void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width) {
+        rmsNorm(y, r, x, w, eps, batch * length, heads * width);
+        rope(y, y, cos, sin, batch, length, heads, width, false);
+    }
+
+    @Override
+    public void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width) {
+        var g = new HostStorage(dy.type(), dy.size(), _ -> {});
+        rope(g, dy, cos, sin, batch, length, heads, width, true);
+        rmsNormBackward(dx, dw, g, x, r, w, batch * length, heads * width);
+    }
+
+    @Override
     public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         ReferenceRows.channelNorm(at(y), at(r), at(x), at(gamma), silu, outer, c, inner);
     }

@@ -132,7 +132,17 @@ class OpGradientTest {
                 of("rms norm", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(3, 7), s(7)),
                 of("channel norm", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 5), s(3)),
                 of("channel norm, silu", x -> x.get(0).channelNormSilu(x.get(1)), s(2, 3, 2, 5), s(3)),
-                of("rope", x -> x.get(0).rope(angles(x.get(0), 3, 2, false), angles(x.get(0), 3, 2, true)), s(2, 3, 2, 4)));
+                of("rope", x -> x.get(0).rope(angles(x.get(0), 3, 2, false), angles(x.get(0), 3, 2, true)), s(2, 3, 2, 4)),
+                of("rms norm, rope", OpGradientTest::normalisedAndTurned, s(2, 3, 3, 4), s(12)),
+                of("rms norm, rope, one pair", OpGradientTest::normalisedAndTurned, s(1, 1, 1, 2), s(2)),
+                of("rms norm, rope, many rows", OpGradientTest::normalisedAndTurned, s(2, 19, 5, 14), s(70)));
+    }
+
+    private static Tensor normalisedAndTurned(List<Tensor> x) {
+        var q = x.get(0);
+        int length = (int) q.dim(1);
+        int half = (int) q.dim(3) / 2;
+        return q.rmsNormRope(x.get(1), 1e-2, angles(q, length, half, false), angles(q, length, half, true));
     }
 
     private static Tensor angles(Tensor like, int length, int half, boolean sine) {

@@ -40,6 +40,8 @@ class ShapeErrorTest {
         refuses(() -> x(2, 3).rmsNorm(x(4), 1e-5), "rms_norm", "[2, 3]", "[4]");
         refuses(() -> x(2, 3, 4).channelNorm(x(4)), "channel_norm", "[2, 3, 4]", "[4]");
         refuses(() -> x(1, 2, 3, 4).rope(x(2, 3), x(2, 3)), "rope", "[1, 2, 3, 4]", "[2, 3]");
+        refuses(() -> x(1, 2, 3, 4).rmsNormRope(x(4), 1e-5, x(2, 2), x(2, 2)), "rms_norm_rope", "[1, 2, 3, 4]", "[4]");
+        refuses(() -> x(1, 2, 3, 4).rmsNormRope(x(12), 1e-5, x(2, 3), x(2, 3)), "rms_norm_rope", "[1, 2, 3, 4]", "[2, 3]");
         refuses(() -> x(2, 3).reshape(4, 2), "reshape", "[2, 3]", "[4, 2]");
         refuses(() -> x(2, 3).expand(2, 4), "expand", "[2, 3]", "[2, 4]");
         refuses(() -> Tensor.concat(0, x(2, 3), x(2, 4)), "concat", "[2, 3]", "[2, 4]");

@@ -265,6 +265,20 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width) {
+        RmsNormRope.forward(parallel, at(y), at(r), at(x), at(w), at(cos), at(sin), (float) eps, batch, length, heads, width);
+    }
+
+    @Override
+    public void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width) {
+        RmsNormRope.backward(parallel, at(dx), at(dw), at(dy), at(x), at(r), at(w), at(cos), at(sin), batch, length, heads, width);
+    }
+
+    @Override
     public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         ChannelNorm.forward(parallel, at(y), at(r), at(x), at(gamma), silu, outer, c, inner);
     }

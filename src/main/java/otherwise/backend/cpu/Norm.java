@@ -91,7 +91,7 @@ final class Norm {
     }
 
     /// Σ (x − mean)² over one row
-    private static double squares(MemorySegment x, long from, long c, float mean) {
+    static double squares(MemorySegment x, long from, long c, float mean) {
         var s0 = zero();
         var s1 = zero();
         long end = whole(c);
@@ -115,7 +115,7 @@ final class Norm {
     }
 
     /// y = (x − mean) · r · (plus + w) + b for one row; w and b, from their element `first` on, may be null.
-    private static void apply(
+    static void apply(
             MemorySegment y, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, float plus, MemorySegment b,
             long first) {
         long end = whole(c);
@@ -221,7 +221,8 @@ final class Norm {
     }
 
     /// With g = dy·(plus + w), w from its element `first` on:   dx = r · (g − mean(g) − x̂ · mean(g·x̂)), without mean(g) if no mean was taken.
-    private static void toInput(
+    /// dx may be dy.
+    static void toInput(
             MemorySegment dx, MemorySegment dy, MemorySegment x, long from, long c, float mean, float r, MemorySegment w, float plus,
             long first, boolean centred) {
         var sumG = zero();
@@ -253,7 +254,7 @@ final class Norm {
     }
 
     /// part += dy · x̂ for one row
-    private static void toWeight(float[] part, MemorySegment dy, MemorySegment x, long from, float mean, float r) {
+    static void toWeight(float[] part, MemorySegment dy, MemorySegment x, long from, float mean, float r) {
         int end = (int) whole(part.length);
         for (int i = 0; i < end; i += W) {
             var xhat = load(x, from + i).sub(mean).mul(r);

@@ -43,24 +43,30 @@ final class Spatial {
             boolean inverse) {
         int d = Math.toIntExact(width);
         parallel.range(length, Math.max(1, Lanes.GRAIN / (batch * heads * width)), (from, to) -> {
-            // One position's angles, spread over the pairs and shared by all heads: y = x · c + partner(x) · s.
             var c = new float[d];
             var s = new float[d];
             for (long l = from; l < to; l++) {
-                for (int j = 0; j < d / 2; j++) {
-                    float sine = at(sin, l * (d / 2) + j);
-                    c[2 * j] = at(cos, l * (d / 2) + j);
-                    c[2 * j + 1] = c[2 * j];
-                    s[2 * j] = inverse ? sine : -sine;
-                    s[2 * j + 1] = -s[2 * j];
-                }
+                spread(c, s, cos, sin, l, inverse);
                 for (long b = 0; b < batch; b++)
                     for (long h = 0; h < heads; h++) rotate(y, x, ((b * length + l) * heads + h) * width, c, s);
             }
         });
     }
 
-    private static void rotate(MemorySegment y, MemorySegment x, long from, float[] c, float[] s) {
+    /// The angles of position `l`, spread over the pairs and shared by all heads: y = x · c + partner(x) · s.
+    static void spread(float[] c, float[] s, MemorySegment cos, MemorySegment sin, long l, boolean inverse) {
+        int half = c.length / 2;
+        for (int j = 0; j < half; j++) {
+            float sine = at(sin, l * half + j);
+            c[2 * j] = at(cos, l * half + j);
+            c[2 * j + 1] = c[2 * j];
+            s[2 * j] = inverse ? sine : -sine;
+            s[2 * j + 1] = -s[2 * j];
+        }
+    }
+
+    /// One head, from its element `from` on; y may be x.
+    static void rotate(MemorySegment y, MemorySegment x, long from, float[] c, float[] s) {
         int end = (int) whole(c.length);
         for (int j = 0; j < end; j += W) {
             var v = load(x, from + j);

@@ -362,6 +362,20 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width) {
+        rows.rmsNormRope(y, r, x, w, cos, sin, eps, batch, length, heads, width);
+    }
+
+    @Override
+    public void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width) {
+        rows.rmsNormRopeBackward(dx, dw, dy, x, r, w, cos, sin, batch, length, heads, width);
+    }
+
+    @Override
     public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         rows.channelNorm(y, r, x, gamma, silu, outer, c, inner);
     }

@@ -99,9 +99,7 @@ final class Rows {
         long size = groups * c;
         if (size == 0 || dw == null && db == null) return;
 
-        // In how many parts the rows are summed up depends on the sizes alone.
-        long most = Math.clamp(Math.ceilDiv(SUMMING, size), 1, MOST_PARTS);
-        long stretch = Math.max(FEWEST_ROWS, Math.ceilDiv(length, most));
+        long stretch = stretch(size, length);
         long parts = Math.ceilDiv(length, stretch);
         long room = Math.max(1, parts * size);
         try (var toW = dw == null ? null : kernels.scratch(DType.F32, room);
@@ -114,6 +112,38 @@ final class Rows {
                     arguments.with(length).with(c).with(stretch).with(parts).with(parts * size));
             if (dw != null) addParts(dw, partsW, parts, c, size);
             if (db != null) addParts(db, partsB, parts, c, size);
+        }
+    }
+
+    /// Rows that are summed up at a time, of `length`, where `size` columns are: in how many parts depends on the sizes alone.
+    private static long stretch(long size, long length) {
+        long most = Math.clamp(Math.ceilDiv(SUMMING, size), 1, MOST_PARTS);
+        return Math.max(FEWEST_ROWS, Math.ceilDiv(length, most));
+    }
+
+    void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width) {
+        var arguments = new Arguments().with(y).with(r).with(x).with(w).with(cos).with(sin).with(length).with(width / 2).with((float) eps);
+        launch("rms_norm_rope", arguments, batch * length, heads * width);
+    }
+
+    void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width) {
+        long rows = batch * length;
+        long c = heads * width;
+        var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(w).with(cos).with(sin).with(length).with(width / 2);
+        launch("rms_norm_rope_to_input", arguments, rows, c);
+        if (dw == null || c == 0) return;
+
+        long stretch = stretch(c, rows);
+        long parts = Math.ceilDiv(rows, stretch);
+        try (var sums = kernels.scratch(DType.F32, Math.max(1, parts * c))) {
+            var summing = new Arguments().with(sums.storage()).with(dy).with(x).with(r).with(cos).with(sin).with(length).with(width / 2);
+            long pairs = parts * c / 2;
+            kernels.over(pairs, FILE, "rms_norm_rope_to_weight", summing.with(rows).with(c).with(stretch).with(pairs));
+            addParts(dw, sums.storage(), parts, c, c);
         }
     }
 

@@ -315,6 +315,20 @@ public final class DryBackend implements Backend {
     }
 
     @Override
+    public void rmsNormRope(
+            Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
+            long width) {
+        other(y);
+    }
+
+    @Override
+    public void rmsNormRopeBackward(
+            Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, Storage cos, Storage sin, long batch, long length,
+            long heads, long width) {
+        other(dy);
+    }
+
+    @Override
     public void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
         other(y);
     }

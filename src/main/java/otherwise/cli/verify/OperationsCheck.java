@@ -140,6 +140,8 @@ public final class OperationsCheck {
         cases.add(new Case("channel norm, SiLU", x -> x.get(0).channelNormSilu(x.get(1)), in("x", 1, 2, 96, 3, 17, 19), in("w", 1, 96)));
         cases.add(new Case("rope", x -> x.get(0).rope(x.get(1).detach(), x.get(2).detach()), in("x", 1, 2, 100, 6, 64),
                 in("cos", 1, 100, 32), in("sin", 1, 100, 32)));
+        cases.add(new Case("RMS norm, rope", x -> x.get(0).rmsNormRope(x.get(1), 1e-6, x.get(2).detach(), x.get(3).detach()),
+                in("x", 1, 2, 100, 12, 128), in("w", 1, 12 * 128), in("cos", 1, 100, 64), in("sin", 1, 100, 64)));
         for (var g : Unary.values()) {
             // Logarithms and roots of positive numbers, not close to 0.
             boolean positive = g == Unary.LOG || g == Unary.SQRT;

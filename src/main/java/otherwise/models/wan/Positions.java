@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import otherwise.backend.Backend;
+import otherwise.nn.RmsNorm;
 import otherwise.tensor.Tensor;
 
 /// Where the tokens of a batch lie in frame, row and column: the angles by which rotary embedding turns queries and keys, and how many
@@ -30,12 +31,17 @@ public record Positions(List<Angles> angles, long[] lengths) {
         return new Positions(angles, full ? null : grids.stream().mapToLong(Grid::tokens).toArray());
     }
 
-    /// q `[B, L, N, D]`, every head's adjacent pairs turned by the angle of their token.
-    Tensor turn(Tensor q) {
-        if (angles.size() == 1) return q.rope(angles.getFirst().cos, angles.getFirst().sin);
+    /// q `[B, L, N, D]`, normalised over all heads together unless `norm` is `null`, then every head's adjacent pairs turned by the
+    /// angle of their token.
+    Tensor turn(Tensor q, RmsNorm norm) {
+        if (angles.size() == 1) return turn(q, norm, angles.getFirst());
         var samples = new ArrayList<Tensor>();
-        for (int b = 0; b < angles.size(); b++) samples.add(q.slice(0, b, b + 1).rope(angles.get(b).cos, angles.get(b).sin));
+        for (int b = 0; b < angles.size(); b++) samples.add(turn(q.slice(0, b, b + 1), norm, angles.get(b)));
         return Tensor.concat(0, samples);
+    }
+
+    private static Tensor turn(Tensor q, RmsNorm norm, Angles a) {
+        return norm == null ? q.rope(a.cos, a.sin) : q.rmsNormRope(norm.weight(), norm.eps(), a.cos, a.sin);
     }
 
     /// The D/2 angles of position p on all three axes: first those of the frame, then of the row, then of the column. Row and column have a

@@ -1,6 +1,6 @@
 package otherwise.models.wan;
 
-import static otherwise.nn.Trace.layer;
+import static otherwise.nn.Trace.at;
 import static otherwise.nn.Trace.note;
 
 import otherwise.autograd.Transient;
@@ -28,12 +28,19 @@ record SelfAttention(Linear q, Linear k, Linear v, Linear o, RmsNorm normQ, RmsN
 
     /// `[B, L, C]` → `[B, L, C]`
     Tensor forward(Tensor x, Positions positions) {
-        var query = Transient.of(() -> positions.turn(split(layer("norm_q", () -> normalised(q.forward(x), normQ)), heads)));
-        var key = Transient.of(() -> positions.turn(split(layer("norm_k", () -> normalised(k.forward(x), normK)), heads)));
+        var query = Transient.of(() -> turned("norm_q", normQ, q, x, positions));
+        var key = Transient.of(() -> turned("norm_k", normK, k, x, positions));
         var value = split(v.forward(x), heads);
         note("q_rope", query);
         note("k_rope", key);
         return o.forward(join(query.attention(key, value, scale(query), positions.lengths())));
+    }
+
+    /// Queries or keys `[B, L, N, D]`: norm and turn are one operation, and what is between them is computed for a listener only.
+    private Tensor turned(String name, RmsNorm norm, Linear to, Tensor x, Positions positions) {
+        var all = at(name, () -> to.forward(x));
+        note(name, () -> normalised(all, norm));
+        return at(name, () -> positions.turn(split(all, heads), norm));
     }
 
     static Tensor normalised(Tensor x, RmsNorm norm) {

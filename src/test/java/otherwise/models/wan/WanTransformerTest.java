@@ -122,6 +122,20 @@ class WanTransformerTest {
         assertEquals(seen.keySet(), followed);
     }
 
+    /// Norm and turn of queries and keys are one operation: who listens sees both, and what is turned is what was normalised.
+    @Test
+    void theNormBeforeTheTurnIsShown() {
+        var seen = new TreeMap<String, float[]>();
+        try (var _ = Trace.listen((name, x) -> seen.put(name, x.floats()))) {
+            run();
+        }
+        var positions = Positions.of(CPU, CONFIG.headDim(), 2, 2, 3);
+        for (var name : List.of("q", "k")) {
+            var normalised = Tensor.of(CPU, seen.get("blocks.1.self_attn.norm_" + name), 1, 12, CONFIG.numHeads(), CONFIG.headDim());
+            assertArrayEquals(positions.turn(normalised, null).floats(), seen.get("blocks.1.self_attn." + name + "_rope"));
+        }
+    }
+
     private void run() {
         model.forward(normal(1, 3, 2, 4, 6), new double[] {700}, normal(1, 4, 10), normal(1, 5, 12), normal(1, 4, 2, 4, 6));
     }
