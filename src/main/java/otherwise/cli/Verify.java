@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import otherwise.backend.cpu.CpuBackend;
+import otherwise.backend.Backends;
 import otherwise.cli.verify.OperationsCheck;
 import otherwise.cli.verify.Verification;
 import picocli.CommandLine.Command;
@@ -71,7 +71,7 @@ public final class Verify implements Callable<Integer> {
         boolean agree = true;
         try (var backend = device.open(threads)) {
             if (operations) {
-                try (var cpu = new CpuBackend(threads)) {
+                try (var cpu = Backends.open("cpu", threads)) {
                     agree = new OperationsCheck(backend, cpu).run(out, small);
                 }
             }
