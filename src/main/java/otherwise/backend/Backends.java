@@ -31,6 +31,7 @@ public final class Backends {
     /// @param libraries who computes products and convolutions; on a device other than `cuda` it is always we
     /// @throws DeviceException if there is no such device, or it is not present here, or a library is not that is asked for by name
     public static Backend open(String name, int threads, Libraries libraries) {
+        if (threads < 0) throw new IllegalArgumentException("--threads " + threads + ": not negative");
         if (!List.of("cuda", "cuda" + SHORT, "cuda" + ROUNDED).contains(name)) libraries.refuse(name);
         var real = name.endsWith(SHORT) ? DType.BF16 : DType.F32;
         boolean tf32 = name.endsWith(ROUNDED);

@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import otherwise.backend.Backend;
 import otherwise.backend.DeviceException;
+import otherwise.backend.PoolBooks;
 import otherwise.backend.SizeClass;
 
 /// Native memory that is handed out, taken back and handed out again, in the sizes of [SizeClass].
@@ -17,10 +18,7 @@ final class Pool implements AutoCloseable {
     private final long capacity;
     private final Map<Long, ArrayDeque<Block>> free = new HashMap<>();
     private final Map<Long, Block> handedOut = new HashMap<>();
-    private long used;
-    private long peak;
-    private long pooled;
-    private long footprint;
+    private final PoolBooks books = new PoolBooks();
 
     /// @param capacity beyond which nothing is kept for reuse: where systems promise more memory than they have, they do not refuse
     Pool(long capacity) {
@@ -33,18 +31,11 @@ final class Pool implements AutoCloseable {
     synchronized MemorySegment take(long bytes) {
         long rounded = SizeClass.of(bytes);
         var waiting = free.get(rounded);
-        Block block;
-        if (waiting != null && !waiting.isEmpty()) {
-            block = waiting.pop();
-            pooled -= rounded;
-        } else {
-            if (used + pooled + rounded > capacity) trim();
-            block = fresh(rounded);
-        }
+        boolean reused = waiting != null && !waiting.isEmpty();
+        if (!reused && books.held() + rounded > capacity) trim();
+        var block = reused ? waiting.pop() : fresh(rounded);
         handedOut.put(block.memory.address(), block);
-        used += rounded;
-        peak = Math.max(peak, used);
-        footprint = Math.max(footprint, used + pooled);
+        books.out(rounded, reused);
         return block.memory.asSlice(0, bytes);
     }
 
@@ -52,12 +43,11 @@ final class Pool implements AutoCloseable {
         var block = handedOut.remove(memory.address());
         long rounded = block.memory.byteSize();
         free.computeIfAbsent(rounded, r -> new ArrayDeque<>()).push(block);
-        used -= rounded;
-        pooled += rounded;
+        books.back(rounded);
     }
 
     synchronized Backend.Memory memory() {
-        return new Backend.Memory(used, peak, pooled, footprint);
+        return books.memory();
     }
 
     private Block fresh(long rounded) {
@@ -69,7 +59,7 @@ final class Pool implements AutoCloseable {
                 return allocate(rounded);
             } catch (OutOfMemoryError again) {
                 throw new DeviceException(
-                        "out of memory: asked for " + mib(rounded) + " MiB with " + mib(used)
+                        "out of memory: asked for " + mib(rounded) + " MiB with " + mib(books.used())
                                 + " MiB in use; lower the size, the frames or the batch",
                         again);
             }
@@ -86,7 +76,7 @@ final class Pool implements AutoCloseable {
     synchronized void trim() {
         for (var blocks : free.values()) for (var block : blocks) block.arena.close();
         free.clear();
-        pooled = 0;
+        books.trimmed();
     }
 
     private static long mib(long bytes) {

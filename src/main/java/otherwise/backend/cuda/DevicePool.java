@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.Map;
 import otherwise.backend.Backend.Memory;
 import otherwise.backend.DeviceException;
+import otherwise.backend.PoolBooks;
 import otherwise.backend.SizeClass;
 
 /// Device memory that is handed out, taken back and handed out again, in the sizes of [SizeClass].
@@ -14,10 +15,7 @@ final class DevicePool implements AutoCloseable {
     private final Driver driver;
     private final Map<Long, ArrayDeque<Long>> free = new HashMap<>();
     private final Map<Long, Long> handedOut = new HashMap<>();
-    private long used;
-    private long peak;
-    private long pooled;
-    private long footprint;
+    private final PoolBooks books = new PoolBooks();
 
     DevicePool(Driver driver) {
         this.driver = driver;
@@ -31,11 +29,8 @@ final class DevicePool implements AutoCloseable {
         var waiting = free.get(rounded);
         boolean reused = waiting != null && !waiting.isEmpty();
         long address = reused ? waiting.pop() : fresh(rounded);
-        if (reused) pooled -= rounded;
         handedOut.put(address, rounded);
-        used += rounded;
-        peak = Math.max(peak, used);
-        footprint = Math.max(footprint, used + pooled);
+        books.out(rounded, reused);
         driver.handOut(address, bytes, rounded);
         return address;
     }
@@ -43,13 +38,12 @@ final class DevicePool implements AutoCloseable {
     synchronized void give(long address) {
         long rounded = handedOut.remove(address);
         free.computeIfAbsent(rounded, r -> new ArrayDeque<>()).push(address);
-        used -= rounded;
-        pooled += rounded;
+        books.back(rounded);
         driver.handOut(address, 0, rounded);
     }
 
     synchronized Memory memory() {
-        return new Memory(used, peak, pooled, footprint);
+        return books.memory();
     }
 
     private long fresh(long rounded) {
@@ -60,7 +54,8 @@ final class DevicePool implements AutoCloseable {
         if (address != 0) return address;
         throw new DeviceException(
                 "out of memory on %s: asked for %d MiB with %d MiB in use and %d of %d MiB free; lower the size, the frames or the batch"
-                        .formatted(driver.name(), rounded >> 20, used >> 20, driver.freeMemory() >> 20, driver.totalMemory() >> 20));
+                        .formatted(driver.name(), rounded >> 20, books.used() >> 20, driver.freeMemory() >> 20,
+                                driver.totalMemory() >> 20));
     }
 
     /// Gives what waits for reuse back to the device.
@@ -68,7 +63,7 @@ final class DevicePool implements AutoCloseable {
         driver.synchronize();
         for (var addresses : free.values()) addresses.forEach(driver::free);
         free.clear();
-        pooled = 0;
+        books.trimmed();
     }
 
     @Override

@@ -12,6 +12,7 @@ import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
 import otherwise.backend.MatmulSpec;
+import otherwise.backend.PoolBooks;
 import otherwise.backend.Scope;
 import otherwise.backend.SizeClass;
 import otherwise.backend.Storage;
@@ -24,10 +25,7 @@ public final class DryBackend implements Backend {
     private final DType real;
     private final long capacity;
     private final Map<Long, Long> free = new HashMap<>();
-    private long used;
-    private long peak;
-    private long pooled;
-    private long footprint;
+    private final PoolBooks books = new PoolBooks();
     private final Supplier<String> place;
     private final Map<String, Work> work = new LinkedHashMap<>();
 
@@ -52,8 +50,7 @@ public final class DryBackend implements Backend {
     public void restart() {
         work.clear();
         trim();
-        peak = used;
-        footprint = used;
+        books.restart();
     }
 
     @Override
@@ -75,15 +72,12 @@ public final class DryBackend implements Backend {
     public Storage allocate(DType type, long size) {
         var storage = new DryStorage(type, size, this);
         long bytes = SizeClass.of(Math.multiplyExact(size, (long) type.bytes()));
-        if (free.merge(bytes, -1L, Long::sum) >= 0) {
-            pooled -= bytes;
-        } else {
+        boolean reused = free.merge(bytes, -1L, Long::sum) >= 0;
+        if (!reused) {
             free.remove(bytes);
-            if (used + pooled + bytes > capacity) trim();
+            if (books.held() + bytes > capacity) trim();
         }
-        used += bytes;
-        peak = Math.max(peak, used);
-        footprint = Math.max(footprint, used + pooled);
+        books.out(bytes, reused);
         Scope.adopt(storage);
         return storage;
     }
@@ -91,13 +85,12 @@ public final class DryBackend implements Backend {
     void give(long bytes) {
         long rounded = SizeClass.of(bytes);
         free.merge(rounded, 1L, Long::sum);
-        used -= rounded;
-        pooled += rounded;
+        books.back(rounded);
     }
 
     @Override
     public Memory memory() {
-        return new Memory(used, peak, pooled, footprint);
+        return books.memory();
     }
 
     @Override
@@ -108,7 +101,7 @@ public final class DryBackend implements Backend {
     @Override
     public void trim() {
         free.clear();
-        pooled = 0;
+        books.trimmed();
     }
 
     private void product(double operations) {

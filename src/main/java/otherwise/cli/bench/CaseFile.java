@@ -23,7 +23,8 @@ final class CaseFile {
             var inputs = node.putObject("inputs");
             for (var input : c.inputs()) {
                 if (!(input instanceof Array.Normal normal))
-                    throw new IllegalArgumentException("case '" + c.name() + "' cannot be told: its " + input.name() + " is not drawn");
+                    throw new IllegalArgumentException("--list: case '" + c.name() + "' has inputs that are not drawn ("
+                            + input.name() + "); name others with --case or --set");
                 var told = inputs.putObject(normal.name()).put("mean", normal.mean()).put("deviation", normal.deviation());
                 var dims = told.putArray("dims");
                 for (long d : normal.dims()) dims.add(d);

@@ -3,6 +3,7 @@ package otherwise.cli.bench;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -24,9 +25,10 @@ record Elsewhere(String name, double flops, double bytes, Map<String, Figure> fi
 
     /// @throws InvalidFileException if the file is not as above
     static Elsewhere read(Path file) throws IOException {
+        var text = Files.readAllBytes(file);
         JsonNode root;
         try {
-            root = new ObjectMapper().readTree(file.toFile());
+            root = new ObjectMapper().readTree(text);
         } catch (IOException e) {
             throw new InvalidFileException(file, "cannot be read as JSON", e);
         }

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -15,7 +14,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,31 +22,9 @@ import otherwise.backend.DeviceException;
 
 /// What the emulation must find: each of the kernels in `faults.cu` does one thing that is forbidden, and a GPU might let pass.
 @EnabledIf("otherwise.support.Emulated#present")
-class EmulatedDriverTest {
-    private final EmulatedDriver driver = new EmulatedDriver(2);
-    private final DevicePool pool = new DevicePool(driver);
-    private final Kernels kernels = new Kernels(driver, pool, DType.F32);
-
-    @AfterEach
-    void close() {
-        pool.close();
-        driver.close();
-    }
-
-    private CudaStorage fresh(int n) {
-        return new CudaStorage(DType.F32, n, pool.take(n * 4L), pool);
-    }
-
-    private CudaStorage written(float... values) {
-        var storage = fresh(values.length);
-        driver.toDevice(storage.address(), MemorySegment.ofArray(values));
-        return storage;
-    }
-
-    private float[] read(CudaStorage x) {
-        var values = new float[(int) x.size()];
-        driver.toHost(MemorySegment.ofArray(values), x.address());
-        return values;
+class EmulatedDriverTest extends EmulatedMemory {
+    EmulatedDriverTest() {
+        super(2);
     }
 
     private String fault(String kernel, Grid grid, Arguments arguments) {

@@ -4,44 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
-import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
 /// The emulated tensor cores against plain products: where every lane's elements lie is what NVIDIA's PTX manual (9.7.14) says.
 @EnabledIf("otherwise.support.Emulated#present")
-class TensorCoresTest {
+class TensorCoresTest extends EmulatedMemory {
     private static final String FILE = "tensor_cores";
-    private final EmulatedDriver driver = new EmulatedDriver(1);
-    private final DevicePool pool = new DevicePool(driver);
-    private final Kernels kernels = new Kernels(driver, pool, DType.F32);
     private final SplittableRandom random = new SplittableRandom(7);
 
-    @AfterEach
-    void close() {
-        pool.close();
-        driver.close();
-    }
-
-    private CudaStorage fresh(int n) {
-        return new CudaStorage(DType.F32, n, pool.take(n * 4L), pool);
-    }
-
-    private CudaStorage written(float... values) {
-        var storage = fresh(values.length);
-        driver.toDevice(storage.address(), MemorySegment.ofArray(values));
-        return storage;
-    }
-
-    private float[] read(CudaStorage x) {
-        var values = new float[(int) x.size()];
-        driver.toHost(MemorySegment.ofArray(values), x.address());
-        return values;
+    TensorCoresTest() {
+        super(1);
     }
 
     /// Eighths below 8: exact as bf16, and so are their products and sums as floats.
