@@ -1,6 +1,6 @@
 package otherwise.backend;
 
-/// The sizes of scaled dot-product attention, `y = softmax(scale · q kᵀ) v` for each batch entry and head.
+/// The sizes of scaled dot-product attention, `y = softmax(scale · q kᵀ + what is added) v` for each batch entry and head.
 ///
 /// q, y `[batch, length, heads, width]` · k, v `[batch, keys, heads, width]`. With `keyLengths` (one a batch entry), keys from that
 /// position on are excluded; `null` means all count.

@@ -170,12 +170,14 @@ public interface Backend extends AutoCloseable {
     /// dweight, dbias (optional) = the gradients of [#conv3d] to its parameters.
     void conv3dToWeight(Storage dweight, Storage dbias, Storage dy, Storage x, ConvSpec spec);
 
-    /// y = attention(q, k, v); logsumexp `[batch, heads, length]` (natural log of the sum of exp of the scaled scores) is kept for the way
-    /// back. No length × keys matrix is ever held.
-    void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec);
+    /// y = attention(q, k, v) with what is `added` to the scores, optional; logsumexp `[batch, heads, length]` (natural log of the sum of exp of
+    /// the scores) is kept for the way back. The matrix of scores is never held.
+    void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec spec);
 
+    /// Gradients of [#attention] to q, k, v and, optional, to the bias: dbias `[heads, length, keys]`, a sum over the batch.
     void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec);
+            Storage dq, Storage dk, Storage dv, Storage dbias, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionBias added, AttentionSpec spec);
 
     // ---- rows ----------------------------------------------------------------------------------------------------------------
 

@@ -1,17 +1,23 @@
 package otherwise.tensor;
 
 import java.util.List;
+import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.ShapeException;
 
-/// y = softmax(scale · q kᵀ) v for each head, in one pass over blocks of keys (Dao 2022): no L×S matrix is ever held, only the logarithm
+/// y = softmax(scale · q kᵀ + bias + mask) v for each head, in one pass over blocks of keys (Dao 2022): no L×S matrix is ever held, only the logarithm
 /// of each row's sum, `[B, N, L]`, from which the way back recomputes the weights.
 ///
-/// q, y `[B, L, N, D]` · k, v `[B, S, N, D]`
-record Attention(Tensor q, Tensor k, Tensor v, Tensor y, Tensor logsumexp, AttentionSpec spec) implements Op {
+/// q, y `[B, L, N, D]` · k, v `[B, S, N, D]` · bias `[N, L, S]` or `null` · mask `[M, L, S]` or `null`, a constant: entry b has mask b mod M
+record Attention(Tensor q, Tensor k, Tensor v, Tensor bias, Tensor mask, Tensor y, Tensor logsumexp, AttentionSpec spec) implements Op {
 
-    static Tensor forward(Tensor q, Tensor k, Tensor v, double scale, long[] keyLengths) {
-        var d = Dims.of("attention", "B L N D", q).and("B S N D", k).and("B S N D", v);
+    static Tensor forward(Tensor q, Tensor k, Tensor v, Tensor bias, Tensor mask, double scale, long[] keyLengths) {
+        var d = Dims.of("attention", "B L N D", q).and("B S N D", k).and("B S N D", v).and("N L S", bias).and("M L S", mask);
+        if (mask != null && (d.get("M") == 0 || d.get("B") % d.get("M") != 0)) {
+            throw new ShapeException("attention: " + d.get("M") + " masks for a batch of " + d.get("B"));
+        }
+        if (mask != null && mask.requiresGrad())
+            throw new IllegalArgumentException("attention: a mask is a constant, no gradient goes to it");
         if (keyLengths != null && keyLengths.length != d.get("B")) {
             throw new ShapeException("attention: " + keyLengths.length + " key lengths for a batch of " + d.get("B"));
         }
@@ -23,13 +29,18 @@ record Attention(Tensor q, Tensor k, Tensor v, Tensor y, Tensor logsumexp, Atten
         }
         var y = q.blankLike();
         var logsumexp = q.statistics(spec.batch(), spec.heads(), spec.length());
-        q.backend().attention(y.data(), logsumexp.data(), q.data(), k.data(), v.data(), spec);
-        return y.madeBy(new Attention(q, k, v, y, logsumexp, spec));
+        q.backend().attention(y.data(), logsumexp.data(), q.data(), k.data(), v.data(), added(bias, mask), spec);
+        return y.madeBy(new Attention(q, k, v, bias, mask, y, logsumexp, spec));
+    }
+
+    private static AttentionBias added(Tensor bias, Tensor mask) {
+        if (bias == null && mask == null) return null;
+        return new AttentionBias(bias == null ? null : bias.data(), mask == null ? null : mask.data(), mask == null ? 1 : mask.dim(0));
     }
 
     @Override
     public List<Tensor> inputs() {
-        return List.of(q, k, v);
+        return bias == null ? List.of(q, k, v) : List.of(q, k, v, bias);
     }
 
     @Override
@@ -37,10 +48,13 @@ record Attention(Tensor q, Tensor k, Tensor v, Tensor y, Tensor logsumexp, Atten
         var dq = q.blankLike();
         var dk = k.blankLike();
         var dv = v.blankLike();
+        var dbias = bias != null && flow.wants(bias) ? bias.blankLike() : null;
         q.backend().attentionBackward(
-                dq.data(), dk.data(), dv.data(), dy.data(), y.data(), logsumexp.data(), q.data(), k.data(), v.data(), spec);
+                dq.data(), dk.data(), dv.data(), dbias == null ? null : dbias.data(), dy.data(), y.data(), logsumexp.data(), q.data(),
+                k.data(), v.data(), added(bias, mask), spec);
         flow.into(q, () -> dq);
         flow.into(k, () -> dk);
         flow.into(v, () -> dv);
+        if (dbias != null) flow.into(bias, () -> dbias);
     }
 }

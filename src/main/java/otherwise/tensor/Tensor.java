@@ -438,7 +438,16 @@ public final class Tensor {
     ///
     /// @param keyLengths how many keys count, one a batch entry; `null` means all
     public Tensor attention(Tensor k, Tensor v, double scale, long[] keyLengths) {
-        return Attention.forward(this, k, v, scale, keyLengths);
+        return attention(k, v, null, null, scale, keyLengths);
+    }
+
+    /// As above, with numbers that are added to the scores.
+    ///
+    /// @param bias `[N, L, S]`, for every batch entry the same; `null` where there is none
+    /// @param mask `[M, L, S]`, for every head the same, batch entry b taking number b mod M; a constant, to which no gradient goes; `null` where
+    ///     there is none
+    public Tensor attention(Tensor k, Tensor v, Tensor bias, Tensor mask, double scale, long[] keyLengths) {
+        return Attention.forward(this, k, v, bias, mask, scale, keyLengths);
     }
 
     // ---- rows ------------------------------------------------------------------------------------------------------------------

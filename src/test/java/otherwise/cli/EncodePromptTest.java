@@ -84,13 +84,9 @@ class EncodePromptTest {
             var tensors = new TreeMap<String, Tensor>();
             for (var name : file.names()) tensors.put(name, WeightFile.upload(file, name, CPU));
             var all = new long[padded];
-            var mask = new float[padded];
-            for (int i = 0; i < ids.length; i++) {
-                all[i] = ids[i];
-                mask[i] = 1;
-            }
+            for (int i = 0; i < ids.length; i++) all[i] = ids[i];
             var rows = Umt5Encoder.load(Weights.of(tensors), CONFIG)
-                    .forward(Tensor.indices(CPU, all, 1, padded), Tensor.of(CPU, mask, 1, padded));
+                    .forward(Tensor.indices(CPU, all, 1, padded), new long[] {ids.length});
             return rows.slice(1, 0, ids.length).doubles();
         }
     }

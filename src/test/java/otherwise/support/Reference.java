@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import java.lang.foreign.MemorySegment;
+import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
@@ -307,15 +308,16 @@ public final class Reference implements Backend {
     }
 
     @Override
-    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
-        ReferenceProducts.attention(at(y), at(logsumexp), at(q), at(k), at(v), spec);
+    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec spec) {
+        new ReferenceAttention(at(q), at(k), at(v), added, spec).forward(at(y), at(logsumexp));
     }
 
     @Override
     public void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
-            AttentionSpec spec) {
-        ReferenceProducts.attentionBackward(at(dq), at(dk), at(dv), at(dy), at(y), at(logsumexp), at(q), at(k), at(v), spec);
+            Storage dq, Storage dk, Storage dv, Storage dbias, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionBias added, AttentionSpec spec) {
+        new ReferenceAttention(at(q), at(k), at(v), added, spec)
+                .backward(at(dq), at(dk), at(dv), at(dbias), at(dy), at(y), at(logsumexp));
     }
 
     @Override

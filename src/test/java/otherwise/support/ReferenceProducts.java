@@ -1,10 +1,9 @@
 package otherwise.support;
 
-import otherwise.backend.AttentionSpec;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.MatmulSpec;
 
-/// Matrix product, convolution and attention in plain loops; see [Reference].
+/// Matrix product and convolution in plain loops; see [Reference].
 final class ReferenceProducts {
     private ReferenceProducts() {}
 
@@ -78,71 +77,5 @@ final class ReferenceProducts {
         zero(dbias);
         long pixels = s.outT() * s.outH() * s.outW();
         for (long i = 0; i < dy.size(); i++) dbias.add(i / pixels % s.outputs(), dy.at(i));
-    }
-
-    /// Where the vector of one head begins in `[batch, positions, heads, width]`.
-    private static long head(AttentionSpec s, long positions, long b, long position, long h) {
-        return ((b * positions + position) * s.heads() + h) * s.width();
-    }
-
-    private static double dot(HostStorage a, long ia, HostStorage b, long ib, long n) {
-        double sum = 0;
-        for (long i = 0; i < n; i++) sum += a.at(ia + i) * b.at(ib + i);
-        return sum;
-    }
-
-    private static double score(AttentionSpec s, HostStorage q, HostStorage k, long b, long h, long i, long j) {
-        return s.scale() * dot(q, head(s, s.length(), b, i, h), k, head(s, s.keys(), b, j, h), s.width());
-    }
-
-    static void attention(HostStorage y, HostStorage logsumexp, HostStorage q, HostStorage k, HostStorage v, AttentionSpec s) {
-        for (long b = 0; b < s.batch(); b++)
-            for (long h = 0; h < s.heads(); h++)
-                for (long i = 0; i < s.length(); i++) {
-                    double max = Double.NEGATIVE_INFINITY;
-                    for (long j = 0; j < s.keysOf(b); j++) max = Math.max(max, score(s, q, k, b, h, i, j));
-                    double sum = 0;
-                    for (long j = 0; j < s.keysOf(b); j++) sum += Math.exp(score(s, q, k, b, h, i, j) - max);
-                    logsumexp.set((b * s.heads() + h) * s.length() + i, max + Math.log(sum));
-
-                    long iy = head(s, s.length(), b, i, h);
-                    for (long d = 0; d < s.width(); d++) y.set(iy + d, 0);
-                    for (long j = 0; j < s.keysOf(b); j++) {
-                        double p = Math.exp(score(s, q, k, b, h, i, j) - max) / sum;
-                        for (long d = 0; d < s.width(); d++) y.add(iy + d, p * v.at(head(s, s.keys(), b, j, h) + d));
-                    }
-                }
-    }
-
-    static void attentionBackward(
-            HostStorage dq,
-            HostStorage dk,
-            HostStorage dv,
-            HostStorage dy,
-            HostStorage y,
-            HostStorage logsumexp,
-            HostStorage q,
-            HostStorage k,
-            HostStorage v,
-            AttentionSpec s) {
-        zero(dq);
-        zero(dk);
-        zero(dv);
-        for (long b = 0; b < s.batch(); b++)
-            for (long h = 0; h < s.heads(); h++)
-                for (long i = 0; i < s.length(); i++) {
-                    long iq = head(s, s.length(), b, i, h);
-                    double through = dot(dy, iq, y, iq, s.width());
-                    for (long j = 0; j < s.keysOf(b); j++) {
-                        long ik = head(s, s.keys(), b, j, h);
-                        double p = Math.exp(score(s, q, k, b, h, i, j) - logsumexp.at((b * s.heads() + h) * s.length() + i));
-                        double dscore = p * (dot(dy, iq, v, ik, s.width()) - through) * s.scale();
-                        for (long d = 0; d < s.width(); d++) {
-                            dv.add(ik + d, p * dy.at(iq + d));
-                            dq.add(iq + d, dscore * k.at(ik + d));
-                            dk.add(ik + d, dscore * q.at(iq + d));
-                        }
-                    }
-                }
     }
 }

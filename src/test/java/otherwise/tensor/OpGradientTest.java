@@ -100,6 +100,13 @@ class OpGradientTest {
                         s(2, 3, 1, 3),
                         s(2, 5, 1, 3),
                         s(2, 5, 1, 3)),
+                of(
+                        "attention with bias and masks",
+                        x -> x.get(0).attention(x.get(1), x.get(2), x.get(3), masks(x.get(0)), 0.5, new long[] {5, 4, 1, 5}),
+                        s(4, 3, 2, 3),
+                        s(4, 5, 2, 3),
+                        s(4, 5, 2, 3),
+                        s(2, 3, 5)),
                 of("conv causal", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(3, 3, 3)), s(2, 2, 3, 4, 5),
                         s(3, 2, 3, 3, 3), s(3)),
                 of("conv patches", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.patches(1, 2, 2)), s(1, 3, 2, 4, 6),
@@ -114,6 +121,13 @@ class OpGradientTest {
     }
 
     /// The gradient of the sum goes both ways, and the first to have it must not write over it.
+    /// Two masks for 3 queries and 5 keys.
+    private static Tensor masks(Tensor like) {
+        var values = new double[30];
+        for (int i = 0; i < values.length; i++) values[i] = i % 4 == 1 ? -100 : i % 3;
+        return Tensor.of(like.backend(), values, 2, 3, 5);
+    }
+
     private static Tensor twoBranches(List<Tensor> x) {
         var a = x.get(0).linear(x.get(1), x.get(2), Unary.SILU);
         return a.add(x.get(0).linear(x.get(1), null, Unary.SILU)).times(0.5);

@@ -4,6 +4,7 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import jdk.incubator.vector.FloatVector;
+import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
@@ -188,15 +189,20 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
-        FlashAttention.forward(parallel, at(y), at(logsumexp), at(q), at(k), at(v), spec);
+    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec spec) {
+        FlashAttention.forward(parallel, at(y), at(logsumexp), at(q), at(k), at(v), scoreBias(added, spec), spec);
     }
 
     @Override
     public void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
-            AttentionSpec spec) {
-        FlashAttention.backward(parallel, at(dq), at(dk), at(dv), at(dy), at(y), at(logsumexp), at(q), at(k), at(v), spec);
+            Storage dq, Storage dk, Storage dv, Storage dbias, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionBias added, AttentionSpec spec) {
+        new FlashAttentionBackward(at(dy), at(y), at(logsumexp), at(q), at(k), at(v), scoreBias(added, spec), spec)
+                .run(parallel, at(dq), at(dk), at(dv), at(dbias));
+    }
+
+    private static ScoreBias scoreBias(AttentionBias added, AttentionSpec spec) {
+        return added == null ? null : new ScoreBias(at(added.bias()), at(added.mask()), added.masks(), spec);
     }
 
     @Override

@@ -103,14 +103,14 @@ final class FlashAttention {
 
     static void forward(
             Parallel parallel, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v,
-            AttentionSpec s) {
+            ScoreBias added, AttentionSpec s) {
         if (s.batch() * s.heads() * s.length() == 0) return;
         int group = group(s.batch() * s.heads(), s.length());
         long groups = (s.length() + group - 1) / group;
         parallel.tasks(s.batch() * s.heads() * groups, task -> {
             long item = task / groups;
             int first = (int) (task % groups) * group;
-            queries(y, logsumexp, q, k, v, s, item, first, (int) Math.min(group, s.length() - first));
+            queries(y, logsumexp, q, k, v, added, s, item, first, (int) Math.min(group, s.length() - first));
         });
     }
 
@@ -121,12 +121,14 @@ final class FlashAttention {
             MemorySegment q,
             MemorySegment k,
             MemorySegment v,
+            ScoreBias added,
             AttentionSpec s,
             long item,
             int first,
             int count) {
         int width = (int) s.width();
         int keys = (int) s.keysOf(item / s.heads());
+        float scale = added == null ? (float) s.scale() : 1f;
         int panels = (count + COLUMNS - 1) / COLUMNS;
         Head kHead = Head.of(k, s, s.keys(), item);
         Head vHead = Head.of(v, s, s.keys(), item);
@@ -152,8 +154,9 @@ final class FlashAttention {
             for (int p = 0; p < panels; p++) {
                 int wide = Math.min(COLUMNS, count - p * COLUMNS);
                 product(kRows, n, width, queries, p * COLUMNS * width, Pack.padded(wide), wide, scores, 0, false);
+                if (added != null) added.addToColumns(scores, item, first + p * COLUMNS, wide, key, n);
                 for (int c = 0; c < wide; c += LANES) {
-                    softmax(scores, c, n, (float) s.scale(), statistics, p * COLUMNS + c, all, sums, p * each + c, width);
+                    softmax(scores, c, n, scale, statistics, p * COLUMNS + c, all, sums, p * each + c, width);
                 }
                 product(vRows, width, n, scores, 0, COLUMNS, wide, sums, p * each, true);
             }
@@ -211,20 +214,5 @@ final class FlashAttention {
             int place = at + r * COLUMNS;
             FloatVector.fromArray(SPECIES, x, place).mul(factor).intoArray(x, place);
         }
-    }
-
-    static void backward(
-            Parallel parallel,
-            MemorySegment dq,
-            MemorySegment dk,
-            MemorySegment dv,
-            MemorySegment dy,
-            MemorySegment y,
-            MemorySegment logsumexp,
-            MemorySegment q,
-            MemorySegment k,
-            MemorySegment v,
-            AttentionSpec s) {
-        new FlashAttentionBackward(dy, y, logsumexp, q, k, v, s).run(parallel, dq, dk, dv);
     }
 }

@@ -19,13 +19,14 @@ import otherwise.backend.cpu.Scratch.Use;
 
 /// The way back through [FlashAttention]: the probabilities are computed again, block by block, from the scores and their logsumexp.
 ///
-///     p = exp(scale · q kᵀ − logsumexp)      dv = pᵀ dy      dp = dy vᵀ      ds = p · (dp − δ)      δ = Σ over the width of dy · y
-///     dq = scale · ds k                      dk = scale · dsᵀ q
+///     p = exp(s − logsumexp)                 dv = pᵀ dy      dp = dy vᵀ      ds = p · (dp − δ)      δ = Σ over the width of dy · y
+///     dq = scale · ds k                      dk = scale · dsᵀ q      dbias = ds, summed over the batch
 ///
 /// Keys are columns, queries are rows. A task goes over a share of the keys of one head, group by group, and for each group over all
 /// queries: dk and dv of a group are summed up in the cache, dq in memory of the task's own. Where there are few heads, several tasks share
 /// one, and their sums are added in order: how many depends on the sizes alone, so every result is the same sum in the same order for any
-/// number of threads.
+/// number of threads. Where a gradient to the bias is wanted, a task takes its share of one head's keys in all batch entries, one after the
+/// other, so that it alone adds to its part of it.
 final class FlashAttentionBackward {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
     /// Panels of keys of a group.
@@ -45,25 +46,27 @@ final class FlashAttentionBackward {
     private final MemorySegment q;
     private final MemorySegment k;
     private final MemorySegment v;
+    private final ScoreBias added;
     private final AttentionSpec s;
     private final int width;
     private final float scale;
 
     FlashAttentionBackward(
             MemorySegment dy, MemorySegment y, MemorySegment logsumexp, MemorySegment q, MemorySegment k, MemorySegment v,
-            AttentionSpec s) {
+            ScoreBias added, AttentionSpec s) {
         this.dy = dy;
         this.y = y;
         this.logsumexp = logsumexp;
         this.q = q;
         this.k = k;
         this.v = v;
+        this.added = added;
         this.s = s;
         width = (int) s.width();
         scale = (float) s.scale();
     }
 
-    void run(Parallel parallel, MemorySegment dq, MemorySegment dk, MemorySegment dv) {
+    void run(Parallel parallel, MemorySegment dq, MemorySegment dk, MemorySegment dv, MemorySegment dbias) {
         long heads = s.batch() * s.heads();
         int length = Math.toIntExact(s.length());
         int keys = Math.toIntExact(s.keys());
@@ -73,6 +76,7 @@ final class FlashAttentionBackward {
             for (long i = from; i < to; i++) delta(delta, i, length);
         });
 
+        if (dbias != null) dbias.fill((byte) 0);
         if (heads * length * width == 0) {
             zero(dk, heads, keys);
             zero(dv, heads, keys);
@@ -80,18 +84,24 @@ final class FlashAttentionBackward {
         }
         int groups = (keys + GROUP * COLUMNS - 1) / (GROUP * COLUMNS);
         long floats = (long) whole(length) * Pack.padded(width);
-        long wanted = Math.min(Math.ceilDiv(TASKS, heads), Math.max(1, SHARED / (heads * floats)));
+
+        // Items of one task differ by this.
+        long apart = dbias == null ? heads : s.heads();
+        long wanted = Math.min(Math.ceilDiv(TASKS, apart), Math.max(1, SHARED / (heads * floats)));
         int share = Math.ceilDiv(groups, Math.clamp(wanted, 1, Math.max(1, groups)));
         int shares = Math.max(1, Math.ceilDiv(groups, Math.max(1, share)));
         var shared = shares == 1 ? null : Scratch.mine().floats(Use.SHARED_2, heads * shares * floats);
-        parallel.tasks(heads * shares, task -> {
-            long item = task / shares;
+        parallel.tasks(apart * shares, task -> {
             int first = (int) (task % shares) * share;
-            var sums = shared == null ? Scratch.mine().floats(Use.SUMS_3, floats) : shared;
-            int at = shared == null ? 0 : Math.toIntExact(task * floats);
-            Arrays.fill(sums, at, at + (int) floats, 0f);
-            for (int g = first; g < Math.min(groups, first + share); g++) keys(dk, dv, sums, at, delta, item, g * GROUP * COLUMNS);
-            if (shared == null) storeQueries(dq, item, 0, length, sums, 0, 1, 0);
+            for (long item = task / shares; item < heads; item += apart) {
+                var sums = shared == null ? Scratch.mine().floats(Use.SUMS_3, floats) : shared;
+                int at = shared == null ? 0 : Math.toIntExact((item * shares + task % shares) * floats);
+                Arrays.fill(sums, at, at + (int) floats, 0f);
+                for (int g = first; g < Math.min(groups, first + share); g++) {
+                    keys(dk, dv, dbias, sums, at, delta, item, g * GROUP * COLUMNS);
+                }
+                if (shared == null) storeQueries(dq, item, 0, length, sums, 0, 1, 0);
+            }
         });
         if (shared != null) {
             parallel.range(heads * length, Math.max(1, 20_000 / width), (from, to) -> {
@@ -138,8 +148,9 @@ final class FlashAttentionBackward {
         }
     }
 
-    /// dk and dv of the group of keys that begins with `first`, and what these keys give to dq.
-    private void keys(MemorySegment dk, MemorySegment dv, float[] dqSums, int dqAt, float[] delta, long item, int first) {
+    /// dk and dv of the group of keys that begins with `first`, and what these keys give to dq and dbias.
+    private void keys(
+            MemorySegment dk, MemorySegment dv, MemorySegment dbias, float[] dqSums, int dqAt, float[] delta, long item, int first) {
         int end = Math.min(first + GROUP * COLUMNS, Math.toIntExact(s.keys()));
         // Keys that do not count have no gradient.
         int counted = Math.clamp(s.keysOf(item / s.heads()), first, end);
@@ -188,7 +199,10 @@ final class FlashAttentionBackward {
                 int wide = Math.min(COLUMNS, count - p * COLUMNS);
                 product(qRows, n, width, keys, p * COLUMNS * width, Pack.padded(wide), wide, scores, 0, false);
                 product(dyRows, n, width, values, p * COLUMNS * width, Pack.padded(wide), wide, ds, 0, false);
+                int key = first + p * COLUMNS;
+                if (added != null) added.addToRows(scores, item, query, n, key, wide);
                 probabilities(scores, ds, wide, delta, item * length + query, n);
+                if (dbias != null) added.addGradient(dbias, ds, item, query, n, key, wide);
                 product(dyTurned, width, n, scores, 0, COLUMNS, wide, dvSums, p * each, true);
                 product(qTurned, width, n, ds, 0, COLUMNS, wide, dkSums, p * each, true);
                 for (int r = 0; r < n; r += ROWS) {
@@ -219,6 +233,7 @@ final class FlashAttentionBackward {
 
     /// Turns scores into probabilities, and dp into ds.
     private void probabilities(float[] scores, float[] ds, int wide, float[] delta, long query, int n) {
+        var factor = FloatVector.broadcast(SPECIES, added == null ? scale : 1f);
         for (int i = 0; i < n; i++) {
             float minus = -logsumexp.getAtIndex(FLOAT, query + i);
             float less = delta[(int) query + i];
@@ -226,7 +241,7 @@ final class FlashAttentionBackward {
                 int at = i * COLUMNS + c;
                 var probability = VectorMath.exp(
                         FloatVector.fromArray(SPECIES, scores, at)
-                                .fma(FloatVector.broadcast(SPECIES, scale), FloatVector.broadcast(SPECIES, minus)));
+                                .fma(factor, FloatVector.broadcast(SPECIES, minus)));
                 probability.intoArray(scores, at);
                 FloatVector.fromArray(SPECIES, ds, at).sub(less).mul(probability).intoArray(ds, at);
             }

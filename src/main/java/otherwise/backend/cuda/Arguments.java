@@ -21,7 +21,7 @@ final class Arguments {
 
     /// The address of a storage; 0 for `null`.
     Arguments with(Storage s) {
-        next(Long.BYTES, ALIGNMENT, s).putLong(s == null ? 0 : ((CudaStorage) s).address());
+        next(Long.BYTES, ALIGNMENT, s).putLong(CudaStorage.address(s));
         return this;
     }
 

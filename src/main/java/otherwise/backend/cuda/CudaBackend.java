@@ -2,6 +2,7 @@ package otherwise.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
 import java.util.function.Function;
+import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
@@ -286,15 +287,15 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
-    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
-        attention.forward(y, logsumexp, q, k, v, spec);
+    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec spec) {
+        attention.forward(y, logsumexp, q, k, v, added, spec);
     }
 
     @Override
     public void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
-            AttentionSpec spec) {
-        attention.backward(dq, dk, dv, dy, y, logsumexp, q, k, v, spec);
+            Storage dq, Storage dk, Storage dv, Storage dbias, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionBias added, AttentionSpec spec) {
+        attention.backward(dq, dk, dv, dbias, dy, y, logsumexp, q, k, v, added, spec);
     }
 
     @Override

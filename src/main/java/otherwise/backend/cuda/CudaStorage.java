@@ -25,6 +25,11 @@ final class CudaStorage extends Storage {
         return address;
     }
 
+    /// Where this storage lies, 0 for `null`.
+    static long address(Storage s) {
+        return s == null ? 0 : ((CudaStorage) s).address();
+    }
+
     @Override
     public Storage slice(long offset, long size) {
         return new CudaStorage(this, offset, size);

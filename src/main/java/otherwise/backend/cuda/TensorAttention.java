@@ -5,9 +5,10 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.DType;
 import otherwise.backend.Storage;
 
-/// Launches of `attention_tensor.cu`, whose kernels take what those of `attention.cu` take.
+/// Launches of `attention_tensor.cu` and `attention_tensor_back.cu`, whose kernels take what those of `attention.cu` and `attention_back.cu` do.
 final class TensorAttention {
     private static final String FILE = "attention_tensor";
+    private static final String BACK = "attention_tensor_back";
     private static final int THREADS = 128;
     private static final int WIDEST = 128;
 
@@ -31,30 +32,30 @@ final class TensorAttention {
     /// larger score.
     boolean serves(AttentionSpec s, Storage... inputs) {
         return kernels.tensorCores() && kernels.real() == DType.BF16 && s.width() % ELEMENTS == 0 && s.width() <= WIDEST && s.scale() > 0
-                && Stream.of(inputs).allMatch(x -> ((CudaStorage) x).address() % COPIED == 0);
+                && Stream.of(inputs).allMatch(x -> CudaStorage.address(x) % COPIED == 0);
     }
 
     /// Shared memory: the queries, and three tiles.
-    void forward(Arguments arguments, AttentionSpec s) {
-        launch("attention_tensor_", s, s.length(), QUERIES, matrices(s, QUERIES + 3 * PASSING), arguments);
+    void forward(Arguments arguments, AttentionSpec s, boolean added) {
+        launch(FILE, "attention_tensor_", s, added, s.length(), QUERIES, matrices(s, QUERIES + 3 * PASSING), arguments);
     }
 
     /// Shared memory: queries and dy, two tiles each of keys and values; two floats a query.
-    void toQueries(Arguments arguments, AttentionSpec s) {
+    void toQueries(Arguments arguments, AttentionSpec s, boolean added) {
         long shared = matrices(s, 2 * QUERIES + 4 * PASSING_BACK) + 2L * Float.BYTES * QUERIES;
-        launch("attention_tensor_to_queries_", s, s.length(), QUERIES, shared, arguments);
+        launch(BACK, "attention_tensor_to_queries_", s, added, s.length(), QUERIES, shared, arguments);
     }
 
     /// Shared memory: keys and values, two tiles each of queries and dy; the scores of a tile, and twice two floats for its queries.
-    void toKeys(Arguments arguments, AttentionSpec s) {
+    void toKeys(Arguments arguments, AttentionSpec s, boolean added) {
         long scores = (long) DType.BF16.bytes() * KEYS * PASSING_BACK;
         long shared = matrices(s, 2 * KEYS + 4 * PASSING_BACK) + scores + 4L * Float.BYTES * PASSING_BACK;
-        launch("attention_tensor_to_keys_", s, s.keys(), KEYS, shared, arguments);
+        launch(BACK, "attention_tensor_to_keys_", s, added, s.keys(), KEYS, shared, arguments);
     }
 
-    private void launch(String kernel, AttentionSpec s, long rows, int own, long shared, Arguments arguments) {
+    private void launch(String file, String kernel, AttentionSpec s, boolean added, long rows, int own, long shared, Arguments arguments) {
         var grid = Grid.of(s.batch() * s.heads() * Math.ceilDiv(rows, own), THREADS).shared(shared);
-        kernels.launch(FILE, kernel + columns(s), grid, arguments);
+        kernels.launch(file, kernel + columns(s) + (added ? "_added" : ""), grid, arguments);
     }
 
     /// The width, filled up with zeros.

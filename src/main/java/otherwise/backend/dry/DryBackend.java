@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Supplier;
+import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
@@ -224,14 +225,14 @@ public final class DryBackend implements Backend {
     }
 
     @Override
-    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionSpec spec) {
+    public void attention(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec spec) {
         product(2 * scores(spec));
     }
 
     @Override
     public void attentionBackward(
-            Storage dq, Storage dk, Storage dv, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
-            AttentionSpec spec) {
+            Storage dq, Storage dk, Storage dv, Storage dbias, Storage dy, Storage y, Storage logsumexp, Storage q, Storage k, Storage v,
+            AttentionBias added, AttentionSpec spec) {
         // The scores once more, and then dP, dV, dQ and dK.
         product(5 * scores(spec));
     }

@@ -133,6 +133,7 @@ public final class OperationsCheck {
         for (long width : new long[] {32, 64, 128}) {
             cases.add(attention("attention, " + width, 1, 1024 / f + 7, 1024 / f + 7, 4, width, null));
             cases.add(attention("attention to text, " + width, 2, 300 / f, 77, 3, width, new long[] {77, 5}));
+            cases.add(windows("attention in windows, " + width, 4, 392 / f, 3, width));
         }
         rows(cases, 2, 1000 / f, 1536);
         rows(cases, 3, 7, 77);
@@ -175,6 +176,14 @@ public final class OperationsCheck {
     private static Case attention(String name, long batch, long queries, long keys, long heads, long width, long[] lengths) {
         return new Case(name, x -> x.get(0).attention(x.get(1), x.get(2), 1 / Math.sqrt(width), lengths),
                 in("q", 1, batch, queries, heads, width), in("k", 1, batch, keys, heads, width), in("v", 1, batch, keys, heads, width));
+    }
+
+    /// With a bias, and a mask for every second window.
+    private static Case windows(String name, long batch, long length, long heads, long width) {
+        var in = in("q", 1, batch, length, heads, width);
+        return new Case(name, x -> x.get(0).attention(x.get(1), x.get(2), x.get(3), x.get(4).detach(), 1 / Math.sqrt(width), null), in,
+                new Input("k", 1, in.dims()), new Input("v", 1, in.dims()), in("bias", 1, heads, length, length),
+                in("mask", 3, 2, length, length));
     }
 
     private static void rows(List<Case> cases, long batch, long length, long c) {

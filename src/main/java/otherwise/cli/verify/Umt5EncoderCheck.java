@@ -39,11 +39,10 @@ final class Umt5EncoderCheck implements Check {
     private static void encode(Golden golden, Comparison comparison, Umt5Config config, String name, Activations activations) {
         var parameters = golden.parametersFor("grad/" + name + "/weights/");
         var encoder = Umt5Encoder.load(parameters.weights(), config);
-        var mask = golden.has("in/" + name + "/mask") ? golden.in(name + "/mask") : null;
         var embedded = encoder.embed(golden.in(name + "/ids"));
         // In two parts, so that the gradient at the embedded tokens shows.
         var seen = embedded.detach().variable();
-        var hidden = encoder.encode(seen, mask, activations);
+        var hidden = encoder.encode(seen, lengths(golden, name), activations);
         comparison.compare("out/" + name + "/hidden", hidden);
         if (!golden.has("in/" + name + "/proj")) return;
         var loss = hidden.mul(golden.in(name + "/proj")).sum();
@@ -59,6 +58,24 @@ final class Umt5EncoderCheck implements Check {
             var toTable = Gradients.of(embedded, gradients.to(seen));
             comparison.gradients("grad/" + name + "/", toTable, Map.of(), Map.of(tokens, table));
         }
+    }
+
+    /// How many tokens of each text count, from a mask of ones and, behind them, zeros.
+    private static long[] lengths(Golden golden, String name) {
+        if (!golden.has("in/" + name + "/mask")) return null;
+        var mask = golden.in(name + "/mask");
+        var values = mask.doubles();
+        var lengths = new long[Math.toIntExact(mask.dim(0))];
+        int tokens = Math.toIntExact(mask.dim(1));
+        for (int b = 0; b < lengths.length; b++) {
+            while (lengths[b] < tokens && values[b * tokens + (int) lengths[b]] != 0) lengths[b]++;
+            for (int i = (int) lengths[b]; i < tokens; i++) {
+                if (values[b * tokens + i] != 0) {
+                    throw new IllegalArgumentException(golden.file() + ": in/" + name + "/mask: padding before the end of text " + b);
+                }
+            }
+        }
+        return lengths;
     }
 
     private static void inPieces(Golden golden, Comparison comparison, Umt5Config config, String name) {

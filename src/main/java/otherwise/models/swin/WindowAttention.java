@@ -22,32 +22,26 @@ record WindowAttention(Linear qkv, Linear proj, Tensor biasTable, SwinConfig con
 
     /// x `[B·T·H·W, C]`, with the bias's rows for the window at hand, `[L·L]` → `[B·T·H·W, C]`
     Tensor forward(Tensor x, Windows windows, Tensor biasIndex) {
-        long b = windows.batch();
-        long count = windows.count();
         long l = windows.length();
         long heads = biasTable.dim(1);
         long d = x.dim(1) / heads;
         var inside = windows.partition(x);
 
-        var q = heads(inside, 0, windows).times(1 / Math.sqrt(d));
-        var k = heads(inside, 1, windows);
-        var v = heads(inside, 2, windows);
-        var bias = biasTable.gatherRows(biasIndex).reshape(l, l, heads).permute(2, 0, 1);
-        if (windows.mask() != null) bias = bias.add(windows.mask()); // [W, N, L, L]
-        var scores = q.matmulT(k).reshape(b, count, heads, l, l).add(bias);
-        var y = scores.softmax().reshape(b * count, heads, l, l).matmul(v); // [B·W, N, L, D]
+        var bias = biasTable.gatherRows(biasIndex).reshape(l, l, heads).permute(2, 0, 1); // [N, L, L]
+        var y = heads(inside, 0, windows)
+                .attention(heads(inside, 1, windows), heads(inside, 2, windows), bias, windows.mask(), 1 / Math.sqrt(d), null);
 
         // The projection acts on each token alone, so places that were only filled up are dropped before it.
-        return proj.forward(windows.reverse(y.permute(0, 2, 1, 3).reshape(b * count * l, heads * d)));
+        return proj.forward(windows.reverse(y.reshape(inside.dim(0), heads * d)));
     }
 
-    /// Queries, keys or values of the tokens in windows, `[B·W, N, L, D]`. Each by its own rows of the weight, which saves cutting the
+    /// Queries, keys or values of the tokens in windows, `[B·W, L, N, D]`. Each by its own rows of the weight, which saves cutting the
     /// result apart, and putting gradients together again.
     private Tensor heads(Tensor inside, int which, Windows windows) {
         long c = inside.dim(1);
         long heads = biasTable.dim(1);
         var y = inside.linear(qkv.weight().slice(0, which * c, (which + 1) * c), qkv.bias().slice(0, which * c, (which + 1) * c));
-        return y.reshape(windows.batch() * windows.count(), windows.length(), heads, c / heads).permute(0, 2, 1, 3);
+        return y.reshape(windows.batch() * windows.count(), windows.length(), heads, c / heads);
     }
 
     /// For each pair of tokens of a window the row of the bias table, `[L·L]`.

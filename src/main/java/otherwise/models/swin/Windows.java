@@ -12,7 +12,7 @@ import otherwise.tensor.Tensor;
 ///
 /// @param partition `[B·W·L]`, for each place in a window its row in the grid, or −1 for a filled-up place
 /// @param reverse `[B·T·H·W]`, for each token its place in the windows
-/// @param mask `[W, 1, L, L]`, 0 or −100; `null` where nothing is shifted
+/// @param mask `[W, L, L]`, 0 or −100; `null` where nothing is shifted
 /// @param batch clips
 /// @param count windows of a clip, W
 /// @param length tokens of a window, L
@@ -70,7 +70,7 @@ record Windows(Tensor partition, Tensor reverse, Tensor mask, long batch, long c
         var oneHot = new float[Math.multiplyExact(region.length, regions)];
         for (int i = 0; i < region.length; i++) oneHot[i * regions + region[i]] = 1;
         var rows = Tensor.of(backend, oneHot, count, length, regions);
-        return rows.matmulT(rows).affine(-HIDDEN, HIDDEN).reshape(count, 1, length, length);
+        return rows.matmulT(rows).affine(-HIDDEN, HIDDEN);
     }
 
     /// The grid's list of tokens as windows: `[B·T·H·W, C]` → `[B·W·L, C]`.

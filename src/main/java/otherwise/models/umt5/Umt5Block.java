@@ -46,21 +46,22 @@ record Umt5Block(
     /// x `[B, L, dim]` → the same
     ///
     /// @param shared the relative positions' bias `[1, N, L, L]` that serves all blocks; `null` where each has its own
-    Tensor forward(Tensor x, Tensor shared, Mask mask) {
+    /// @param lengths how many tokens of each text count; `null` where all do
+    Tensor forward(Tensor x, Tensor shared, long[] lengths) {
         var bias = shared != null ? shared : note("pos_embedding", posEmbedding.bias(x.dim(1)));
-        var rest = x.add(note("attn", attention(note("norm1", norm1.forward(x)), mask.over(bias))));
+        var rest = x.add(note("attn", attention(note("norm1", norm1.forward(x)), bias, lengths)));
         return rest.add(layer("ffn", () -> feedForward(norm2.forward(rest))));
     }
 
     /// softmax(q·kᵀ + bias)·v, with no 1/√D: the initial weights are small enough.
-    private Tensor attention(Tensor x, Tensor bias) {
-        var scores = split(q.forward(x)).matmulT(split(k.forward(x))).add(bias); // [B, N, L, L]
-        var found = scores.softmax().matmul(split(v.forward(x))); // [B, N, L, D]
-        return o.forward(found.permute(0, 2, 1, 3).reshape(x.dim(0), x.dim(1), -1));
+    private Tensor attention(Tensor x, Tensor bias, long[] lengths) {
+        var table = bias.reshape(heads, x.dim(1), x.dim(1));
+        var found = split(q.forward(x)).attention(split(k.forward(x)), split(v.forward(x)), table, null, 1, lengths);
+        return o.forward(found.reshape(x.dim(0), x.dim(1), -1));
     }
 
     private Tensor split(Tensor x) {
-        return x.reshape(x.dim(0), x.dim(1), heads, -1).permute(0, 2, 1, 3); // [B, N, L, D]
+        return x.reshape(x.dim(0), x.dim(1), heads, -1); // [B, L, N, D]
     }
 
     private Tensor feedForward(Tensor x) {

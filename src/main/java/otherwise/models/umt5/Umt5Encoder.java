@@ -48,26 +48,25 @@ public record Umt5Encoder(
     /// What the tokens mean in their sentence: `[B, L, dim]` → `[B, L, dim]`. Rows of padding are computed too, and mean nothing.
     ///
     /// @param embedded as [#embed] makes them
-    /// @param mask 1 for tokens that count, 0 for padding, `[B, L]`; `null` where all count
-    public Tensor encode(Tensor embedded, Tensor mask, Activations activations) {
+    /// @param lengths how many tokens of each text count, those after them being padding; `null` where all do
+    public Tensor encode(Tensor embedded, long[] lengths, Activations activations) {
         Dims.of("umt5", "B L " + config.dim(), embedded);
         note("token_embedding", embedded);
-        var keys = Mask.of(mask, embedded);
         var shared = posEmbedding == null ? null : note("pos_embedding", posEmbedding.bias(embedded.dim(1)));
         var x = embedded;
         for (int i = 0; i < blocks.size(); i++) {
             var block = blocks.get(i);
             var before = x;
-            x = layer("blocks." + i, () -> activations.run(() -> block.forward(before, shared, keys)));
+            x = layer("blocks." + i, () -> activations.run(() -> block.forward(before, shared, lengths)));
         }
         return norm.forward(x);
     }
 
     /// ids `[B, L]` → `[B, L, dim]`
     ///
-    /// @param mask as above
-    public Tensor forward(Tensor ids, Tensor mask) {
-        return encode(embed(ids), mask, Activations.KEEP);
+    /// @param lengths as above
+    public Tensor forward(Tensor ids, long[] lengths) {
+        return encode(embed(ids), lengths, Activations.KEEP);
     }
 
     /// [#encode] from weights that are read when their block's turn comes and freed after it: a checkpoint of any size takes the memory of
@@ -83,7 +82,7 @@ public record Umt5Encoder(
             var x = embedded.detach();
             for (int i = 0; i < c.numLayers(); i++) {
                 try (var piece = Scope.open()) {
-                    x = Umt5Block.load(w.at("blocks").at(i), c).forward(x, shared, Mask.of(null, x)).detach();
+                    x = Umt5Block.load(w.at("blocks").at(i), c).forward(x, shared, null).detach();
                     piece.keep(x.data());
                 }
                 done.accept(i);

@@ -4,25 +4,20 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.AttentionSpec;
-import otherwise.backend.Backend;
 import otherwise.backend.DType;
-import otherwise.backend.Storage;
-import otherwise.support.Close;
+import otherwise.support.AttentionCase;
 import otherwise.support.Emulated;
-import otherwise.support.Reference;
 
 /// The attention kernels, emulated, against the plain-loop reference: whole and broken tiles of queries, keys and width, with keys left out.
 @EnabledIf("otherwise.support.Emulated#present")
 class CudaAttentionTest {
     private static final double LIMIT = 1e-5;
     private static final CudaBackend EMULATED = Emulated.device(DType.F32).orElseThrow();
-    private static final List<String> NAMES = List.of("y", "logsumexp", "dq", "dk", "dv");
 
     private static final List<AttentionSpec> CASES = List.of(
             new AttentionSpec(1, 1, 1, 1, 1, 1, null),
@@ -40,91 +35,46 @@ class CudaAttentionTest {
             new AttentionSpec(1, 1, 3, 0, 8, 1, null),
             new AttentionSpec(1, 1, 0, 3, 8, 1, null));
 
-    /// y, logsumexp, dq, dk and dv on one device, from the same random numbers everywhere.
-    private static double[][] run(Backend device, AttentionSpec s, double size) {
-        try (var _ = device.scope()) {
-            var random = new SplittableRandom(7);
-            long queries = s.batch() * s.length() * s.heads() * s.width();
-            long keys = s.batch() * s.keys() * s.heads() * s.width();
-            var q = values(device, random, queries, size);
-            var k = values(device, random, keys, size);
-            var v = values(device, random, keys, 1);
-            var dy = values(device, random, queries, 1);
-            var y = device.allocate(device.real(), queries);
-            var logsumexp = device.allocate(device.real(), s.batch() * s.heads() * s.length());
-            var dq = device.allocate(device.real(), queries);
-            var dk = device.allocate(device.real(), keys);
-            var dv = device.allocate(device.real(), keys);
-            device.attention(y, logsumexp, q, k, v, s);
-            device.attentionBackward(dq, dk, dv, dy, y, logsumexp, q, k, v, s);
-            return Stream.of(y, logsumexp, dq, dk, dv).map(x -> downloaded(device, x)).toArray(double[][]::new);
-        }
-    }
-
-    private static Storage values(Backend device, SplittableRandom random, long n, double range) {
-        var storage = device.allocate(device.real(), n);
-        device.upload(storage, random.doubles(n, -range, range).map(v -> (float) v).toArray());
-        return storage;
-    }
-
-    private static double[] downloaded(Backend device, Storage x) {
-        var values = new double[Math.toIntExact(x.size())];
-        device.download(x, values);
-        return values;
-    }
-
-    private static String name(AttentionSpec s) {
-        return "%d × %d heads, %d queries, %d keys, width %d%s".formatted(s.batch(), s.heads(), s.length(), s.keys(), s.width(),
-                s.keyLengths() == null ? "" : ", some keys left out");
+    private static Stream<AttentionCase> cases() {
+        var plain = CASES.stream().map(AttentionCase::of);
+        var added = CASES.stream().flatMap(s -> Stream.of(new AttentionCase(s, true, s.batch(), 1), new AttentionCase(s, false, 1, 1)));
+        // Two windows of two clips.
+        var windows = Stream.of(new AttentionCase(new AttentionSpec(4, 3, 68, 68, 32, 0.18, null), true, 2, 1));
+        return Stream.of(plain, added, windows).flatMap(c -> c);
     }
 
     @TestFactory
     Stream<DynamicTest> asTheReference() {
-        return CASES.stream().map(s -> DynamicTest.dynamicTest(name(s), () -> check(s, 1, LIMIT)));
+        return cases().map(c -> DynamicTest.dynamicTest(c.toString(), () -> check(c, LIMIT)));
     }
 
     /// Scores of some hundreds have fewer digits behind the point.
     @TestFactory
     Stream<DynamicTest> scoresFarBeyondTheRangeOfExp() {
-        var s = new AttentionSpec(1, 1, 20, 150, 16, 1, null);
-        return Stream.of(DynamicTest.dynamicTest(name(s), () -> check(s, 12, 20 * LIMIT)));
+        var c = new AttentionCase(new AttentionSpec(1, 1, 20, 150, 16, 1, null), true, 1, 12);
+        return Stream.of(DynamicTest.dynamicTest(c.toString(), () -> check(c, 20 * LIMIT)));
     }
 
-    private static void check(AttentionSpec s, double size, double limit) {
+    private static void check(AttentionCase c, double limit) {
         long before = EMULATED.memory().used();
-        var actual = run(EMULATED, s, size);
-        var again = run(EMULATED, s, size);
+        var actual = c.on(EMULATED);
+        var again = c.on(EMULATED);
         assertEquals(before, EMULATED.memory().used(), "memory in use");
-        try (var reference = new Reference()) {
-            var expected = run(reference, s, size);
-            for (int i = 0; i < actual.length; i++) {
-                Close.check(NAMES.get(i), actual[i], expected[i], limit);
-                assertArrayEquals(actual[i], again[i], NAMES.get(i) + ": the second run differs");
-            }
+        c.check(actual, limit, limit);
+        for (int i = 0; i < actual.length; i++) {
+            assertArrayEquals(actual[i], again[i], AttentionCase.NAMES.get(i) + ": the second run differs");
         }
     }
 
     /// The kernel to begin reading with and the tiled one give the same.
     @TestFactory
     Stream<DynamicTest> asTheNaiveKernel() {
-        return CASES.stream().filter(s -> s.width() < 100).map(s -> DynamicTest.dynamicTest(name(s), () -> {
+        return cases().filter(c -> c.spec().width() < 100).map(c -> DynamicTest.dynamicTest(c.toString(), () -> {
             var driver = new EmulatedDriver(0);
-            try (var pool = new DevicePool(driver); var _ = EMULATED.scope()) {
-                var naive = new Attention(new Kernels(driver, pool, DType.F32));
-                var random = new SplittableRandom(8);
-                long queries = s.batch() * s.length() * s.heads() * s.width();
-                long keys = s.batch() * s.keys() * s.heads() * s.width();
-                var q = values(EMULATED, random, queries, 1);
-                var k = values(EMULATED, random, keys, 1);
-                var v = values(EMULATED, random, keys, 1);
-                var y = EMULATED.allocate(DType.F32, queries);
-                var logsumexp = EMULATED.allocate(DType.F32, s.batch() * s.heads() * s.length());
-                naive.naive(y, logsumexp, q, k, v, s);
-                double[] expectedY = downloaded(EMULATED, y);
-                double[] expectedSums = downloaded(EMULATED, logsumexp);
-                EMULATED.attention(y, logsumexp, q, k, v, s);
-                Close.check("y", downloaded(EMULATED, y), expectedY, LIMIT);
-                Close.check("logsumexp", downloaded(EMULATED, logsumexp), expectedSums, LIMIT);
+            try (var pool = new DevicePool(driver)) {
+                var kernels = new Attention(new Kernels(driver, pool, DType.F32));
+                // Backwards after it, there is but one way.
+                c.check(c.on(EMULATED, kernels::naive, kernels::backward, 0), LIMIT, LIMIT);
                 assertEquals(0, pool.memory().used(), "working memory in use");
             }
         }));

@@ -1,0 +1,8 @@
+package otherwise.backend;
+
+/// What is added to the scores of [Backend#attention] before the softmax. Its numbers are finite.
+///
+/// @param bias `[heads, length, keys]`, for every batch entry the same, or `null`
+/// @param mask `[masks, length, keys]`, for every head the same, or `null`: batch entry b has mask b modulo `masks`
+/// @param masks how many there are, at least 1 where there is a mask
+public record AttentionBias(Storage bias, Storage mask, long masks) {}
