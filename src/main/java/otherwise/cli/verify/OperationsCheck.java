@@ -133,7 +133,7 @@ public final class OperationsCheck {
         for (long width : new long[] {32, 64, 128}) {
             cases.add(attention("attention, " + width, 1, 1024 / f + 7, 1024 / f + 7, 4, width, null));
             cases.add(attention("attention to text, " + width, 2, 300 / f, 77, 3, width, new long[] {77, 5}));
-            cases.add(windows("attention in windows, " + width, 4, 392 / f, 3, width));
+            cases.add(windows("window attention, " + width, 4, 392 / f, 3, width));
         }
         rows(cases, 2, 1000 / f, 1536);
         rows(cases, 3, 7, 77);
