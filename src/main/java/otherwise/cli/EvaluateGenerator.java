@@ -66,7 +66,10 @@ final class EvaluateGenerator implements Callable<Integer> {
     public Integer call() throws IOException {
         try (var backend = device.open(threads);
                 var _ = Tape.off()) {
-            var generator = Models.generator(new ModelFiles(models), backend);
+            var files = new ModelFiles(models);
+            var memory = Generate.plan(backend, files, Sampler.EULER, g -> Sampler.EULER.schedule(steps, g.shift()));
+            var generator = Models.generator(files, backend);
+            backend.trim(); // as Networks does
             var data = new ShapeMoving(Preset.mini());
             var directions = new int[ShapeMoving.CLASSES.size()];
             int kept = 0;
@@ -95,6 +98,7 @@ final class EvaluateGenerator implements Callable<Integer> {
                 }
             }
             if (sheet != null) ContactSheet.write(sheet, shown, 5, 96);
+            System.out.println(memory.line());
             return verdict(directions, kept / (double) clips, found, first);
         }
     }

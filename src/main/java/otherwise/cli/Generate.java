@@ -5,11 +5,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.concurrent.Callable;
+import java.util.function.Function;
 import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.diffusion.FlowSchedule;
 import otherwise.diffusion.Sampler;
 import otherwise.explain.Generator;
+import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
 import otherwise.explain.Question;
 import otherwise.explain.Rehearsal;
@@ -80,9 +82,9 @@ final class Generate implements Callable<Integer> {
         var file = first.image != null ? first.image : first.video;
         if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
         if (wan != null) return wan();
-        var sampler = Sampler.named(solver == null ? "euler" : solver);
+        var sampler = sampler();
         try (var backend = models.open()) {
-            var memory = plan(backend, sampler);
+            var memory = plan(backend, models.files(), sampler, this::schedule);
             var generator = Models.generator(models.files(), backend);
             backend.trim(); // as Networks does
             var frame = frame(generator);
@@ -90,7 +92,7 @@ final class Generate implements Callable<Integer> {
             var rows = new ArrayList<ContactSheet.Row>();
             try (var bar = Bar.of("videos", count)) {
                 for (int i = 0; i < count; i++) {
-                    var made = make(generator, frame, seed, i, sampler, schedule(generator, sampler));
+                    var made = make(generator, frame, seed, i, sampler, schedule(generator));
                     VideoFile.write(out.resolve(String.format("%03d.mp4", i)), made);
                     rows.add(new ContactSheet.Row("noise " + i, made));
                     bar.step();
@@ -102,18 +104,23 @@ final class Generate implements Callable<Integer> {
         }
     }
 
-    private FlowSchedule schedule(Generator generator, Sampler sampler) {
-        return sampler.schedule(steps == null ? 15 : steps, shift == null ? generator.shift() : shift);
+    private Sampler sampler() {
+        return Sampler.named(solver == null ? "euler" : solver);
     }
 
-    /// What one video takes; the next takes the same again.
-    private MemoryPlan plan(Backend backend, Sampler sampler) throws IOException {
+    private FlowSchedule schedule(Generator generator) {
+        return sampler().schedule(steps == null ? 15 : steps, shift == null ? generator.shift() : shift);
+    }
+
+    /// What one video takes that [#make] makes; the next takes the same again.
+    static MemoryPlan plan(Backend backend, ModelFiles files, Sampler sampler, Function<Generator, FlowSchedule> schedule)
+            throws IOException {
         var needed = Rehearsal.of(backend, dry -> {
-            var generator = Models.generator(models.files(), dry);
+            var generator = Models.generator(files, dry);
             dry.trim();
             var v = generator.video();
             var blank = new Video(1, v.height(), v.width(), v.fps(), new byte[3 * v.height() * v.width()]);
-            make(generator, blank, seed, 0, sampler, schedule(generator, sampler));
+            make(generator, blank, 0, 0, sampler, schedule.apply(generator));
         });
         return MemoryPlan.of(backend, needed, "another --device or other --models may do");
     }

@@ -72,14 +72,16 @@ final class WanOptions {
                 sampler, steps == null ? 40 : steps, shift != null ? shift : area <= 480 * 832 ? 3 : 5, guidance, frames, area);
         boolean guided = guidance != 1;
         try (var model = WanFolder.open(folder)) {
-            var context = text.context != null ? read(text.context, backend) : encode(model, text.prompt, backend);
-            var contextNull = !guided ? null
-                    : negativeContext != null ? read(negativeContext, backend) : encode(model, negative == null ? "" : negative, backend);
-            int longest = (int) Math.max(context.dim(0), guided ? contextNull.dim(0) : 0);
-            backend.trim(); // the text encoder's sizes are not the transformer's
+            var positive = text.context != null ? read(text.context, backend) : written(model, text.prompt, backend);
+            var avoided = !guided ? null
+                    : negativeContext != null ? read(negativeContext, backend) : written(model, negative == null ? "" : negative, backend);
+            int longest = Math.max(positive.tokens, guided ? avoided.tokens : 0);
             var needed = model.memory(backend, image.height(), image.width(), longest, guided, options);
             var memory = MemoryPlan.of(backend, needed, "fewer --frames and a smaller --size take less");
 
+            var context = positive.encoding.context();
+            var contextNull = guided ? avoided.encoding.context() : null;
+            backend.trim(); // the text encoder's sizes are not the transformer's
             var pipeline = model.pipeline(backend);
             var pixels = Question.tensor(image.first(), backend).reshape(3, image.height(), image.width());
             Files.createDirectories(out);
@@ -106,18 +108,31 @@ final class WanOptions {
         }
     }
 
-    private static Tensor read(Path file, Backend backend) throws IOException {
-        return PromptEmbedding.read(file, backend).context();
+    /// Makes the context of a prompt, `[L, dim]`.
+    @FunctionalInterface
+    private interface Encoding {
+        Tensor context() throws IOException;
     }
 
-    private Tensor encode(WanFolder model, String prompt, Backend backend) throws IOException {
+    /// A prompt, whose length is known before minutes are spent on encoding it.
+    private record Prompt(int tokens, Encoding encoding) {}
+
+    private static Prompt read(Path file, Backend backend) throws IOException {
+        var context = PromptEmbedding.read(file, backend).context();
+        return new Prompt((int) context.dim(0), () -> context);
+    }
+
+    private Prompt written(WanFolder model, String prompt, Backend backend) throws IOException {
         var encoder = model.textEncoder().orElseThrow(() -> new IllegalArgumentException(
                 folder + ": no file in it holds the umT5 encoder; prompts encoded elsewhere come with --context and --negative-context"));
         var tokenizer = model.tokenizer().orElseThrow(() -> new IllegalArgumentException(
                 folder + ": has no tokenizer.json or spiece.model, which the prompt needs"));
         var ids = TokenizerFile.open(tokenizer);
-        try (var bar = new LateBar("prompt")) {
-            return PromptEmbedding.encode(prompt, ids, model.config().textLen(), encoder, backend, bar::done).context();
-        }
+        int longest = model.config().textLen();
+        return new Prompt(PromptEmbedding.ids(prompt, ids, longest).length, () -> {
+            try (var bar = new LateBar("prompt")) {
+                return PromptEmbedding.encode(prompt, ids, longest, encoder, backend, bar::done).context();
+            }
+        });
     }
 }

@@ -42,7 +42,7 @@ public record PromptEmbedding(String prompt, long[] ids, String encoder, Tensor 
     public static PromptEmbedding encode(
             String prompt, Tokenizer tokenizer, int longest, Path encoder, Backend backend, BiConsumer<Integer, Integer> progress)
             throws IOException {
-        var ids = tokenizer.encode(PromptCleaning.clean(prompt), longest);
+        var ids = ids(prompt, tokenizer, longest);
         try (var file = NamedFile.of(TensorFile.open(encoder), Umt5Names.ALL)) {
             var config = Umt5Config.ofShapes(name -> file.contains(name) ? Shape.of(file.entry(name).shape()) : null);
             long largest = Arrays.stream(ids).max().orElse(0);
@@ -57,6 +57,13 @@ public record PromptEmbedding(String prompt, long[] ids, String encoder, Tensor 
         } catch (IllegalArgumentException e) {
             throw new InvalidFileException(encoder, String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /// The ids of the cleaned prompt, as many as its context will have rows.
+    ///
+    /// @param longest how many are kept at most, the end included
+    public static long[] ids(String prompt, Tokenizer tokenizer, int longest) {
+        return tokenizer.encode(PromptCleaning.clean(prompt), longest);
     }
 
     /// Writes the file, whole or not at all.
