@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -20,32 +19,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 import otherwise.backend.Backend;
 import otherwise.backend.Backends;
 import otherwise.diffusion.Sampler;
-import otherwise.io.SafetensorsWriter;
 import otherwise.models.clip.ClipVision;
 import otherwise.models.wan.LatentScale;
-import otherwise.models.wan.WanConfig;
 import otherwise.models.wan.WanTransformer;
 import otherwise.models.wan.WanVae;
 import otherwise.nn.Weights;
 import otherwise.support.Emulated;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tape;
-import otherwise.tensor.Tensor;
 
 /// A folder as one downloads it, with small networks in it.
 class WanFolderTest {
-    /// One head of 128 channels, as the shapes alone must tell.
-    private static final WanConfig DIT =
-            new WanConfig("i2v", List.of(1, 2, 2), 512, 36, 128, 64, 16, 8, 16, 1, 2, true, true, 1e-6, TinyModels.CLIP.dim());
     private static final WanPipeline.Options OPTIONS = new WanPipeline.Options(Sampler.UNIPC, 3, 3, 2, 5, 32 * 48);
     private static final Backend CPU = Backends.open("cpu", 0);
 
     @TempDir
     private Path folder;
 
-    private Map<String, Tensor> dit;
-    private Map<String, Tensor> vae;
-    private Map<String, Tensor> clip;
+    private TinyWan networks;
 
     @AfterAll
     static void close() {
@@ -54,20 +45,8 @@ class WanFolderTest {
 
     @BeforeEach
     void write() throws IOException {
-        dit = TinyModels.weights(CPU, 1, w -> WanTransformer.load(w, DIT));
-        vae = TinyModels.weights(CPU, 2, w -> WanVae.load(w, TinyModels.VAE, LatentScale.wan2_1()));
-        clip = TinyModels.weights(CPU, 3, w -> ClipVision.load(w, TinyModels.CLIP));
-        write("transformer/model.safetensors", dit, Map.of());
-        write("vae.safetensors", vae, Map.of("config", ModelFiles.JSON.writeValueAsString(TinyModels.VAE)));
-        write("image_encoder/model.safetensors", clip, Map.of("config", ModelFiles.JSON.writeValueAsString(TinyModels.CLIP)));
-    }
-
-    private void write(String name, Map<String, Tensor> tensors, Map<String, String> metadata) throws IOException {
-        var writer = new SafetensorsWriter();
-        metadata.forEach(writer::metadata);
-        tensors.forEach((tensor, x) -> writer.add(tensor, "F32", x.shape().dims(), x.floats()));
-        Files.createDirectories(folder.resolve(name).getParent());
-        writer.write(folder.resolve(name));
+        networks = TinyWan.of(CPU);
+        networks.write(folder);
     }
 
     private float[] generate(WanPipeline pipeline) {
@@ -83,9 +62,10 @@ class WanFolderTest {
         try (var model = WanFolder.open(folder);
                 var _ = CPU.scope();
                 var _ = Tape.off()) {
-            assertEquals(DIT, model.config());
-            var whole = new WanPipeline(null, ClipVision.load(Weights.of(clip), TinyModels.CLIP),
-                    WanVae.load(Weights.of(vae), TinyModels.VAE, LatentScale.wan2_1()), WanTransformer.load(Weights.of(dit), DIT));
+            assertEquals(TinyWan.DIT, model.config());
+            var whole = new WanPipeline(null, ClipVision.load(Weights.of(networks.clip()), TinyModels.CLIP),
+                    WanVae.load(Weights.of(networks.vae()), TinyModels.VAE, LatentScale.wan2_1()),
+                    WanTransformer.load(Weights.of(networks.dit()), TinyWan.DIT));
             assertArrayEquals(generate(whole), generate(model.pipeline(CPU)));
         }
     }
@@ -117,12 +97,12 @@ class WanFolderTest {
 
     @Test
     void whatIsWrongIsNamed() throws IOException {
-        write("copy.safetensors", clip, Map.of());
+        TinyWan.write(folder.resolve("copy.safetensors"), networks.clip(), Map.of());
         assertTrue(failure().contains("CLIP's image encoder twice"), failure());
         Files.delete(folder.resolve("copy.safetensors"));
 
-        dit.remove("blocks.1.ffn.2.bias");
-        write("transformer/model.safetensors", dit, Map.of());
+        networks.dit().remove("blocks.1.ffn.2.bias");
+        networks.write(folder);
         assertTrue(failure().contains("has no tensor blocks.1.ffn.2.bias [128]"), failure());
 
         Files.delete(folder.resolve("transformer/model.safetensors"));
