@@ -102,7 +102,8 @@ struct AdamW {
 };
 
 // A step of AdamW (Loshchilov & Hutter 2019), in place.
-KERNEL adamw(real* p, real* m, real* v, const real* g, AdamW s, i64 n) {
+// m and v are floats whatever the storage: of 8 digits, 0.999 · v would be v again.
+KERNEL adamw(real* p, float* m, float* v, const real* g, AdamW s, i64 n) {
     for (i64 i = thread_number(); i < n; i += thread_count()) {
         float gi = at(g, i);
         float mi = s.beta1 * at(m, i) + s.rest1 * gi;

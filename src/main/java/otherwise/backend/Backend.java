@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 ///
 /// Destination first, plain sizes, dense row-major storages that never overlap unless a method says so. Shapes are checked before a
 /// call arrives: a backend only computes. All real storages of a call have the type [#real], but statistics that are kept for the way
-/// back, of type [#statistics]; indices are `I64`. A parameter marked
+/// back or from step to step, of type [#statistics]; indices are `I64`. A parameter marked
 /// *optional* may be `null`. Results do not depend on the number of threads, and every reduction has a fixed order.
 public interface Backend extends AutoCloseable {
 
@@ -53,7 +53,8 @@ public interface Backend extends AutoCloseable {
     /// The type in which it computes.
     DType real();
 
-    /// The type of what forward passes keep of each row for the way back (means, norms, logarithms of sums): never shorter than `F32`.
+    /// The type of what forward passes keep of each row for the way back (means, norms, logarithms of sums), and optimisers from step to step:
+    /// never shorter than `F32`.
     default DType statistics() {
         return real() == DType.F64 ? DType.F64 : DType.F32;
     }
@@ -254,7 +255,7 @@ public interface Backend extends AutoCloseable {
 
     // ---- training ------------------------------------------------------------------------------------------------------------
 
-    /// One step of AdamW (Loshchilov & Hutter 2019, as in PyTorch), in place; `step` counts from 1.
+    /// One step of AdamW (Loshchilov & Hutter 2019, as in PyTorch), in place; `step` counts from 1. m and v are of the type [#statistics].
     ///
     ///     p ← p·(1 − lr·decay);  m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε)
     void adamW(Storage p, Storage m, Storage v, Storage g, double lr, double beta1, double beta2, double eps, double decay, long step);

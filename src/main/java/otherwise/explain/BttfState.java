@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import otherwise.backend.Backend;
+import otherwise.backend.DType;
 import otherwise.explain.BttfSchedule.Position;
 import otherwise.explain.BttfSchedule.Stage;
 import otherwise.explain.Journal.Snapshot;
@@ -57,7 +58,9 @@ final class BttfState {
 
     static BttfState fresh(Position position, Tensor noise) {
         var dims = noise.shape().dims();
-        return new BttfState(position, noise, Tensor.zeros(noise.backend(), dims), Tensor.zeros(noise.backend(), dims));
+        var backend = noise.backend();
+        var type = backend.statistics();
+        return new BttfState(position, noise, Tensor.zeros(backend, type, dims), Tensor.zeros(backend, type, dims));
     }
 
     Tensor noise() {
@@ -145,7 +148,10 @@ final class BttfState {
         var position = new Position(
                 Stage.valueOf(notes.get("stage")), number(notes, "n"), number(notes, "here"), number(notes, "total"),
                 number(notes, "held"));
-        var state = new BttfState(position, tensor(s, "noise", backend), tensor(s, "exp_avg", backend), tensor(s, "exp_avg_sq", backend));
+        var statistics = backend.statistics();
+        var state = new BttfState(
+                position, tensor(s, "noise", backend, backend.real()), tensor(s, "exp_avg", backend, statistics),
+                tensor(s, "exp_avg_sq", backend, statistics));
         state.updates = number(notes, "updates");
         notes.get("log").lines().map(Iteration::parse).forEach(log::add);
         notes.forEach((name, v) -> {
@@ -167,9 +173,11 @@ final class BttfState {
         return Integer.parseInt(notes.get(name));
     }
 
-    private static Tensor tensor(Snapshot s, String name, Backend backend) {
+    private static Tensor tensor(Snapshot s, String name, Backend backend, DType type) {
         var values = s.tensors().get(name);
-        return Tensor.of(backend, values.elements(), values.dims());
+        var x = Tensor.zeros(backend, type, values.dims());
+        backend.upload(x.data(), values.elements());
+        return x;
     }
 
     private static String asked(BttfOptions options, Question question) {

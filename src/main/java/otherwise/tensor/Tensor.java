@@ -86,6 +86,14 @@ public final class Tensor {
         return full(backend, 0, dims);
     }
 
+    /// A tensor of zeros of another type.
+    public static Tensor zeros(Backend backend, DType type, long... dims) {
+        var shape = Shape.of(dims);
+        var y = of(backend, backend.allocate(type, shape.size()), shape);
+        backend.fill(y.data, 0);
+        return y;
+    }
+
     private static Shape fitting(long length, long... dims) {
         var shape = Shape.of(dims);
         if (shape.size() != length) throw new ShapeException(length + " values do not fill " + shape);

@@ -3,6 +3,7 @@ package otherwise.train;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import otherwise.backend.Backend;
 import otherwise.tensor.Tensor;
 
 /// Adam with weight decay taken apart from the gradient (Loshchilov & Hutter 2019), as PyTorch computes it.
@@ -39,8 +40,8 @@ public final class AdamW implements Optimizer {
     public AdamW(Map<String, Tensor> parameters, Settings settings) {
         this.parameters = new ParameterSet(parameters);
         this.settings = settings;
-        this.first = this.parameters.zeros("exp_avg");
-        this.second = this.parameters.zeros("exp_avg_sq");
+        this.first = this.parameters.zeros("exp_avg", Backend::statistics);
+        this.second = this.parameters.zeros("exp_avg_sq", Backend::statistics);
     }
 
     @Override

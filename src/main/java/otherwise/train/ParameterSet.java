@@ -5,6 +5,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
+import otherwise.backend.Backend;
+import otherwise.backend.DType;
 import otherwise.backend.ShapeException;
 import otherwise.tensor.Tensor;
 
@@ -20,9 +23,13 @@ record ParameterSet(Map<String, Tensor> byName) {
     }
 
     /// A tensor of zeros beside every parameter, named `<prefix>.<parameter>`.
-    Map<String, Tensor> zeros(String prefix) {
+    ///
+    /// @param type of a device's tensors
+    Map<String, Tensor> zeros(String prefix, Function<Backend, DType> type) {
         var zeros = new LinkedHashMap<String, Tensor>();
-        byName.forEach((name, p) -> zeros.put(prefix + "." + name, Tensor.zeros(p.backend(), p.shape().dims())));
+        byName.forEach((name, p) -> {
+            zeros.put(prefix + "." + name, Tensor.zeros(p.backend(), type.apply(p.backend()), p.shape().dims()));
+        });
         return zeros;
     }
 
@@ -52,8 +59,6 @@ record ParameterSet(Map<String, Tensor> byName) {
                 throw new ShapeException("optimizer state: " + name + ": expected " + into.shape() + ", got " + from.shape());
             }
         });
-        var one = new long[] {1};
-        state.forEach((name, into) -> into.backend()
-                .copy(into.data(), 0, one, saved.get(name).data(), 0, one, new long[] {into.size()}));
+        state.forEach((name, into) -> into.backend().upload(into.data(), saved.get(name).doubles()));
     }
 }

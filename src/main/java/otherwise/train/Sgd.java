@@ -2,6 +2,7 @@ package otherwise.train;
 
 import java.util.List;
 import java.util.Map;
+import otherwise.backend.Backend;
 import otherwise.tensor.Tensor;
 
 /// Gradient descent, with momentum and weight decay as PyTorch has them: the buffer starts as the first gradient.
@@ -29,7 +30,7 @@ public final class Sgd implements Optimizer {
     public Sgd(Map<String, Tensor> parameters, Settings settings) {
         this.parameters = new ParameterSet(parameters);
         this.settings = settings;
-        this.buffers = settings.momentum == 0 ? Map.of() : this.parameters.zeros("momentum");
+        this.buffers = settings.momentum == 0 ? Map.of() : this.parameters.zeros("momentum", Backend::real);
     }
 
     @Override

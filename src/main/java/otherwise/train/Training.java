@@ -194,7 +194,9 @@ public final class Training {
                 var state = new LinkedHashMap<String, Tensor>();
                 for (var e : optimizer.state().entrySet()) {
                     var values = stored(file, "optimizer/" + e.getKey());
-                    state.put(e.getKey(), Tensor.of(backend, values, e.getValue().shape().dims()));
+                    var x = Tensor.zeros(backend, e.getValue().data().type(), e.getValue().shape().dims());
+                    backend.upload(x.data(), values);
+                    state.put(e.getKey(), x);
                 }
                 optimizer.restore(step, state);
             }

@@ -9,7 +9,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.autograd.Gradients;
+import otherwise.backend.DType;
+import otherwise.support.Close;
+import otherwise.support.Emulated;
 import otherwise.support.GradCheck;
 import otherwise.support.Reference;
 import otherwise.tensor.Tensor;
@@ -74,6 +78,20 @@ class OptimizerTest {
 
             for (var key : whole.keySet()) assertArrayEquals(whole.get(key).doubles(), after.get(key).doubles(), name + " " + key);
         });
+    }
+
+    /// 0.001 of a gradient must still count where 0.999 of the moment is all that 8 digits can tell.
+    @Test
+    @EnabledIf("otherwise.support.Emulated#present")
+    void momentsKeepTheirDigitsOnABf16Device() {
+        var device = Emulated.device(DType.BF16).orElseThrow();
+        try (var _ = device.scope()) {
+            var w = Tensor.zeros(device, 3).variable();
+            var optimizer = new AdamW(Map.of("w", w), AdamW.Settings.DEFAULT);
+            for (int i = 0; i < 400; i++) optimizer.step(List.of(Tensor.full(device, 0.5, 3)), 0.01);
+            var v = 0.25 * (1 - Math.pow(0.999, 400));
+            Close.check("v", optimizer.state().get("exp_avg_sq.w").doubles(), new double[] {v, v, v}, 1e-4);
+        }
     }
 
     @Test
