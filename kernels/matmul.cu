@@ -1,5 +1,5 @@
-// Matrix products: y = f(op(a) · op(b) (+ bias) (+ y)), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N]. What becomes of a
-// finished sum, and which f there are, is in epilogue.cuh.
+// Matrix products: y = x + gate · f(op(a) · op(b) + bias), with x and y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N], of which x, gate,
+// f and bias may be missing. What becomes of a finished sum, and which f there are, is in epilogue.cuh.
 //
 // matmul_naive is the formula, one thread an element. matmul_64 and matmul_128 compute the same by tiles: a block of 256 threads makes a
 // tile of 64 × 64 or 128 × 128 elements of y, and goes along K in stages of 16 or 8 terms. For each stage it brings a stripe of op(a) and
@@ -10,7 +10,8 @@
 // Where y has few tiles and K is long, K is split into parts, a block a tile and part; matmul_add adds up the parts in their order. How
 // many there are depends on the sizes alone, so equal calls give equal bits.
 //
-// Ideal traffic: a and b once, y once (and v once, where it is kept). In fact a comes N / 64 (128) times, b M / 64 (128) times, mostly from the second-level cache.
+// Ideal traffic: a and b once, y once (x once, where it is added to, and v once, where it is kept). In fact a comes N / 64 (128) times, b
+// M / 64 (128) times, mostly from the second-level cache.
 // Launch: parts · batch · row tiles · column tiles blocks of 256 threads, neighbouring columns first. Java: backend/cuda/Matmul.java.
 #include "epilogue.cuh"
 
@@ -28,12 +29,12 @@ struct Product {
 // One thread an element of y, `size` of them, grid-stride: where to begin reading.
 KERNEL matmul_naive(real* y, const real* a, const real* b, Epilogue epilogue, Product p, i64 size) {
     for (i64 e = thread_number(); e < size; e += thread_count()) {
-        i64 j = e % p.n, i = e / p.n % p.m, batch = e / p.n / p.m;
+        i64 j = e % p.n, line = e / p.n, i = line % p.m, batch = line / p.m;
         const real* row = a + batch * p.a_batch + i * p.a_row;
         const real* column = b + batch * p.b_batch + j * p.b_column;
         float sum = 0.f;
         for (i64 k = 0; k < p.k; k++) sum = fmaf(at(row, k * p.a_term), at(column, k * p.b_term), sum);
-        finish(y, e, j, sum, epilogue);
+        finish(y, line, j, p.n, sum, epilogue);
     }
 }
 
@@ -105,9 +106,6 @@ __device__ __forceinline__ void matmul_tile(
     Stripe<TILE, DEPTH> a_stripe(a + batch * p.a_batch, row, p.m, from, p.a_row, p.a_term);
     Stripe<TILE, DEPTH> b_stripe(b + batch * p.b_batch, column, p.n, from, p.b_column, p.b_term);
     int my_row = (int) threadIdx.x / 16 * 4, my_column = (int) threadIdx.x % 16 * 4;
-    int lines = (int) min(p.m - row, (i64) TILE);
-    i64 c = column + threadIdx.x % TILE;
-    i64 first = (((partial != nullptr ? part * p.batch : 0) + batch) * p.m + row) * p.n + c;
     float sums[SIDE][SIDE] = {};
 
     a_stripe.fetch(left, p.a_term);
@@ -135,6 +133,9 @@ __device__ __forceinline__ void matmul_tile(
         __syncthreads();
     }
 
+    int lines = (int) min(p.m - row, (i64) TILE);
+    i64 c = column + threadIdx.x % TILE;
+    i64 first = ((partial != nullptr ? part * p.batch : 0) + batch) * p.m + row;
     // Out by way of shared memory, a line of each row of threads at a time: neighbouring threads finish and store neighbouring elements, and
     // the code of the epilogue is there SIDE times and not once for every sum.
 #pragma unroll
@@ -147,8 +148,8 @@ __device__ __forceinline__ void matmul_tile(
             int line = 4 * k + i / 4 * 64 + i % 4;
             if (line >= lines) break;
             float sum = stage[k][threadIdx.x % TILE];
-            if (partial != nullptr) partial[first + line * p.n] = sum;
-            else finish(y, first + line * p.n, c, sum, epilogue);
+            if (partial != nullptr) partial[(first + line) * p.n + c] = sum;
+            else finish(y, first + line, c, p.n, sum, epilogue);
         }
         __syncthreads();
     }
@@ -168,11 +169,11 @@ KERNEL matmul_128(real* y, float* partial, const real* a, const real* b, Epilogu
     matmul_tile<2, 8>(y, partial, a, b, epilogue, p);
 }
 
-// y = f(Σ partial [parts, size] over the parts (+ bias [n]) (+ y)), one thread an element
+// y of the sums Σ partial [parts, size] over the parts, one thread an element
 KERNEL matmul_add(real* y, const float* partial, i64 parts, Epilogue epilogue, i64 n, i64 size) {
     for (i64 e = thread_number(); e < size; e += thread_count()) {
         float sum = 0.f;
         for (i64 part = 0; part < parts; part++) sum += partial[part * size + e];
-        finish(y, e, e % n, sum, epilogue);
+        finish(y, e / n, e % n, n, sum, epilogue);
     }
 }

@@ -1,4 +1,4 @@
-// Matrix products of bf16 on a Hopper GPU: y = f(op(a) · op(b) (+ bias) (+ y)), with y [batch, M, N], op(a) [M, K], op(b) [K, N], bias [N].
+// Matrix products of bf16 on a Hopper GPU: y = x + gate · f(op(a) · op(b) + bias), as matmul.cu has it.
 //
 // A block makes tiles of 128 × 256 elements of y, and goes along K in steps of 64 terms. Its three warp groups have two roles. One thread of
 // the third fetches: for each step it asks the copy engine for a box of a and a box of b, into one of four stages of shared memory. The
@@ -15,10 +15,10 @@
 // What lies beyond an edge the copy engine fills with zeros. Rows of a, b and y are multiples of 16 bytes. Rows of a or b may lie along the
 // terms or along the lines (the rows of op(a), the columns of op(b)): a kernel for each case, since products are told in the instruction.
 //
-// Ideal traffic: a and b once, y once. Example 9216 × 5120 × 5120: 483 GFLOP, 0.49 ms at an H100's 989 TFLOP/s; 242 MB, 0.07 ms at its
-// 3.35 TB/s. The tensor cores are the limit only if stages come fast enough: 1440 tiles bring 5.7 GB from the second-level cache, in 0.49 ms
-// at 11.6 TB/s. If that gives no more than 8 TB/s, it is 0.71 ms, 680 TFLOP/s; two neighbouring blocks that share what they bring (a cluster,
-// with boxes to both) would need two thirds of it. All of these are estimates: nothing was measured.
+// Ideal traffic: a and b once, y once (and x once, where it is added to). Example 9216 × 5120 × 5120: 483 GFLOP, 0.49 ms at an H100's 989
+// TFLOP/s; 242 MB, 0.07 ms at its 3.35 TB/s. The tensor cores are the limit only if stages come fast enough: 1440 tiles bring 5.7 GB from
+// the second-level cache, in 0.49 ms at 11.6 TB/s. If that gives no more than 8 TB/s, it is 0.71 ms, 680 TFLOP/s; two neighbouring blocks
+// that share what they bring (a cluster, with boxes to both) would need two thirds of it. All of these are estimates: nothing was measured.
 //
 // Launch: as many blocks as multiprocessors, or tiles, of 384 threads, SHARED bytes. Java: backend/cuda/HopperMatmul.java.
 #include "epilogue.cuh"
@@ -33,6 +33,8 @@ static const int BOX = 64 * 128;  // bytes of 64 rows of 128 bytes
 static const int BAND = 16;
 static const int THREADS = 384;
 static const int FETCHER = 256;  // the thread
+static const int TOGETHER = 4;             // with more, registers spill
+static const unsigned ONES = 0x3f803f80u;  // a pair of bf16
 
 struct Sizes {
     i64 batch, m, n, k;
@@ -77,48 +79,79 @@ __device__ __forceinline__ void fetch(unsigned char* to, const TensorMap* map, i
         for (int i = 0; i < LINES; i += 64) copy_box(to + i * 128, map, (int) line + i, (int) term, (int) batch, full);
 }
 
-// Two neighbours of what a row has from column c on; 0 where it ends, or there is no such row.
-__device__ __forceinline__ unsigned two_of(const real* row, i64 c, bool exist) {
-    return exist ? *reinterpret_cast<const unsigned*>(row + c) : 0u;
-}
-
 // Of every sixteen columns a lane has two neighbours in the first eight, and two in the others. Lanes 2i and 2i + 1 exchange some, so that
-// each has four neighbours, and a warp writes 32 bytes of each of eight rows at once: `to` is where this lane's four go.
-__device__ __forceinline__ void store_four(real* to, const unsigned (&pairs)[2], bool exist) {
+// each has four neighbours, and a warp reads or writes 32 bytes of each of eight rows at once. Back it goes in the same way.
+__device__ __forceinline__ uint2 exchanged(uint2 pairs) {
     bool odd = threadIdx.x % 2 != 0;
-    unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs[0] : pairs[1], 1);
-    uint2 four;
-    four.x = odd ? got : pairs[0];
-    four.y = odd ? pairs[1] : got;
-    if (exist) *reinterpret_cast<uint2*>(to) = four;
+    unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs.x : pairs.y, 1);
+    (odd ? pairs.x : pairs.y) = got;
+    return pairs;
 }
 
-// The sums of a warp group's 64 rows, from `row` on. Of the functions behind sums only Wan's is here: each is written out 128 times.
+// Neighbours of a row of n, from column c on, as words; `instead` where it ends, or if there is no row.
+template <class T>
+__device__ __forceinline__ T neighbours(const real* row, i64 c, i64 n, T instead) {
+    return row != nullptr && c < n ? *reinterpret_cast<const T*>(row + c) : instead;
+}
+
+// Of two sums: v, and what becomes of it (epilogue.cuh). Of the functions behind sums only Wan's is here: each is written out 128 times.
+__device__ __forceinline__ void finish_two(
+    const float* sums, unsigned bias, unsigned gate, unsigned x, i64 f, unsigned& v, unsigned& result) {
+    float low = sums[0] + low_of(bias), high = sums[1] + high_of(bias);
+    v = bf16_pair(low, high);
+    if (f == GELU_TANH_OF_SUM) low = gelu_tanh(low), high = gelu_tanh(high);
+    result = bf16_pair(fmaf(low_of(gate), low, low_of(x)), fmaf(high_of(gate), high, high_of(x)));
+}
+
+// The sums of a warp group's 64 rows, from `row` on. What the epilogue reads is asked for TOGETHER times sixteen columns ahead: y may be x, so
+// the compiler lets no read go before a write.
 __device__ __forceinline__ void store(
     const float (&sums)[128], real* y, const Epilogue& epilogue, i64 batch, i64 row, i64 column, const Sizes& p) {
     int lane = (int) threadIdx.x % 32;
     row += (int) threadIdx.x / 32 % 4 * 16 + lane / 4;
+    int two = lane % 4 * 2, four = lane % 2 * 8 + lane % 4 / 2 * 4;  // where this lane's neighbours are, before and after an exchange
+    bool exists[2];
+    i64 line[2];
+    const real *added[2], *gates[2];
 #pragma unroll
-    for (int j = 0; j < 32; j += 2) {
+    for (int h = 0; h < 2; h++) {
+        i64 of_all = batch * p.m + row + 8 * h;
+        exists[h] = row + 8 * h < p.m;
+        line[h] = of_all * p.n;
+        added[h] = exists[h] && epilogue.x != nullptr ? epilogue.x + line[h] : nullptr;
+        gates[h] = exists[h] ? gate_of(of_all, p.n, epilogue) : nullptr;
+    }
+    const uint2 nothing = {};
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
-            bool exists = row + 8 * h < p.m;
-            i64 line = (batch * p.m + row + 8 * h) * p.n;
-            unsigned before_f[2], pairs[2];
+    for (int first = 0; first < 16; first += TOGETHER) {
+        unsigned bias[TOGETHER][2], gate[TOGETHER][2][2];
+        uint2 x[TOGETHER][2];
 #pragma unroll
-            for (int i = 0; i < 2; i++) {
-                i64 c = column + (j + i) * 8 + lane % 4 * 2;
-                bool inside = exists && c < p.n;
-                unsigned added = two_of(epilogue.bias, c, inside && epilogue.bias != nullptr);
-                unsigned old = two_of(y + line, c, inside && epilogue.accumulate);
-                const float* two = sums + (j + i) * 4 + h * 2;
-                float low = two[0] + low_of(added) + low_of(old), high = two[1] + high_of(added) + high_of(old);
-                before_f[i] = bf16_pair(low, high);
-                pairs[i] = epilogue.f == GELU_TANH_OF_SUM ? bf16_pair(gelu_tanh(low), gelu_tanh(high)) : before_f[i];
+        for (int j = 0; j < TOGETHER; j++) {
+            i64 c = column + (first + j) * 16;
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                x[j][h] = neighbours(added[h], c + four, p.n, nothing);
+#pragma unroll
+                for (int i = 0; i < 2; i++) gate[j][h][i] = neighbours(gates[h], c + i * 8 + two, p.n, ONES);
             }
-            i64 c = column + (j + lane % 2) * 8 + lane % 4 / 2 * 4;
-            if (epilogue.sums != nullptr) store_four(epilogue.sums + line + c, before_f, exists && c < p.n);
-            store_four(y + line + c, pairs, exists && c < p.n);
+#pragma unroll
+            for (int i = 0; i < 2; i++) bias[j][i] = neighbours(epilogue.bias, c + i * 8 + two, p.n, 0u);
+        }
+#pragma unroll
+        for (int j = 0; j < TOGETHER; j++) {
+            i64 c = column + (first + j) * 16 + four;
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                const float* own = sums + (first + j) * 8 + h * 2;
+                uint2 old = exchanged(x[j][h]), v, result;
+                finish_two(own, bias[j][0], gate[j][h][0], old.x, epilogue.f, v.x, result.x);
+                finish_two(own + 4, bias[j][1], gate[j][h][1], old.y, epilogue.f, v.y, result.y);
+                v = exchanged(v), result = exchanged(result);
+                if (!exists[h] || c >= p.n) continue;
+                if (epilogue.sums != nullptr) *reinterpret_cast<uint2*>(epilogue.sums + line[h] + c) = v;
+                *reinterpret_cast<uint2*>(y + line[h] + c) = result;
+            }
         }
     }
 }

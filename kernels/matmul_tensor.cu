@@ -1,4 +1,4 @@
-// Matrix products on tensor cores: y = f(op(a) · op(b) (+ bias) (+ y)), as matmul.cu has it. bf16 are multiplied as they are, floats as TF32
+// Matrix products on tensor cores: y = x + gate · f(op(a) · op(b) + bias), as matmul.cu has it. bf16 are multiplied as they are, floats as TF32
 // (8 bits of exponent, 10 of fraction), so the latter only where the user asked for it. Sums are in float.
 //
 // A block makes a tile of y and goes along K in stages of 64 bytes of terms: 32 of bf16, 16 of TF32. Stages lie in a ring in shared memory
@@ -17,11 +17,13 @@
 //   matmul_tensor_128    128 × 128   4       64 × 64      3        48 KiB    21         11                   64, 32
 //   matmul_tensor_64      64 ×  64   4       32 × 32      4        32 KiB    11          5                   32, 16
 //
-// Ideal traffic: a and b once, y once. In fact a comes N / 64 (128, 256) times and b M / 64 (128) times, mostly from the second-level
-// cache: blocks that run together make tiles that lie together, GROUP down and as many as there are across. kernels/README.md has an example.
+// Ideal traffic: a and b once, y once (and x once, where it is added to). In fact a comes N / 64 (128, 256) times and b M / 64 (128) times,
+// mostly from the second-level cache: blocks that run together make tiles that lie together, GROUP down and as many as there are across.
+// kernels/README.md has an example.
 //
 // What must hold: the dimension along which a matrix lies is a multiple of 16 bytes, and so is its stride from batch to batch. M, N and K
-// may otherwise be anything: what is beyond an edge is copied as zero.
+// may otherwise be anything: what is beyond an edge is copied as zero. Rows of y that are whole multiples of 16 bytes are written 16 bytes
+// at once, and so is read what the epilogue adds to them and multiplies them by.
 // Launch: parts · batch · row tiles · column tiles blocks of 32 threads a warp. K split in parts is added up by matmul_add of matmul.cu.
 // Java: backend/cuda/TensorMatmul.java.
 #include "epilogue.cuh"
@@ -30,6 +32,7 @@
 static const int CHUNK = 16 / sizeof(real);  // elements of 16 bytes
 static const int DEPTH = 4 * CHUNK;          // terms of a stage, two steps
 static const int GROUP = 16;
+static const unsigned ONES = sizeof(real) == 4 ? 0x3f800000u : 0x3f803f80u;  // 1, or a pair of them
 
 // The sizes, and where things lie: op(a)[i, k] is a[i · a_row + k · a_term], op(b)[k, j] is b[j · b_column + k · b_term].
 struct Product {
@@ -121,44 +124,53 @@ __device__ __forceinline__ void put_16_bytes(bf16* to, const float* v) {
     store_16_bytes(to, bf16_pair(v[0], v[1]), bf16_pair(v[2], v[3]), bf16_pair(v[4], v[5]), bf16_pair(v[6], v[7]));
 }
 
-// A chunk of results, of which the first `count` exist; `whole` if all of every chunk do, aligned to 16 bytes.
-template <class T>
-__device__ __forceinline__ void put_chunk(T* to, const float (&v)[CHUNK], int count, bool whole) {
-    if (whole) {
-#pragma unroll
-        for (int i = 0; i < CHUNK; i += 16 / sizeof(T)) put_16_bytes(to + i, v + i);
-    } else {
-#pragma unroll
-        for (int i = 0; i < CHUNK; i++) {
-            if (i < count) put(to + i, v[i]);
-        }
-    }
+// 16 bytes as they lie, from place c of `from` on; `instead` four times if there is no `from`.
+__device__ __forceinline__ uint4 words_of(const real* from, i64 c, unsigned instead) {
+    uint4 words = {instead, instead, instead, instead};
+    if (from != nullptr) words = *reinterpret_cast<const uint4*>(from + c);
+    return words;
+}
+
+// Element i of them.
+__device__ __forceinline__ float element(const uint4& words, int i) {
+    unsigned word = (&words.x)[i * sizeof(real) / 4];
+    if (sizeof(real) == 4) return __int_as_float((int) word);
+    return i % 2 == 0 ? low_of(word) : high_of(word);
 }
 
 // The sums `from` as a chunk of row `line` of y, the rows of all batches counted, from column c on; as they are to `partial`, if given.
 __device__ __forceinline__ void store_chunk(
     real* y, float* partial, const float* from, i64 line, i64 c, const Epilogue& epilogue, i64 n) {
+    i64 e = line * n + c;
+    if (n % CHUNK != 0) {
+#pragma unroll 1
+        for (int i = 0; i < CHUNK && c + i < n; i++) {
+            if (partial != nullptr) partial[e + i] = from[i];
+            else finish(y, line, c + i, n, from[i], epilogue);
+        }
+        return;
+    }
     float v[CHUNK];
 #pragma unroll
     for (int i = 0; i < CHUNK; i += 4) {
         float4 four = *reinterpret_cast<const float4*>(from + i);
         v[i] = four.x, v[i + 1] = four.y, v[i + 2] = four.z, v[i + 3] = four.w;
     }
-    i64 e = line * n + c;
-    int count = (int) min((i64) CHUNK, n - c);
-    bool whole = n % CHUNK == 0;
     if (partial != nullptr) {
-        put_chunk(partial + e, v, count, whole);
+#pragma unroll
+        for (int i = 0; i < CHUNK; i += 4) put_16_bytes(partial + e + i, v + i);
         return;
     }
+    // As they lie, so that all are on their way before the first is looked at.
+    uint4 x = words_of(epilogue.x, e, 0u);
+    uint4 bias = words_of(epilogue.bias, c, 0u);
+    uint4 gate = words_of(gate_of(line, n, epilogue), c, ONES);
 #pragma unroll
-    for (int i = 0; i < CHUNK; i++) {
-        if (i < count) v[i] = completed(v[i], y, e + i, c + i, epilogue);
-    }
-    if (epilogue.sums != nullptr) put_chunk(epilogue.sums + e, v, count, whole);
+    for (int i = 0; i < CHUNK; i++) v[i] += element(bias, i);
+    if (epilogue.sums != nullptr) put_16_bytes(epilogue.sums + e, v);
 #pragma unroll
-    for (int i = 0; i < CHUNK; i++) v[i] = function_of(v[i], epilogue);
-    put_chunk(y + e, v, count, whole);
+    for (int i = 0; i < CHUNK; i++) v[i] = fmaf(element(gate, i), function_of(v[i], epilogue), element(x, i));
+    put_16_bytes(y + e, v);
 }
 
 // The sums of a warp: ROWS × COLUMNS of its block's tile.

@@ -17,7 +17,7 @@
 // once as long as it fits a cache: ideal traffic is every operand once. The sums over rows (dw, db) are taken in stretches of rows, a
 // thread a column, and then added in order. What a norm hands to the rotary embedding stays in registers. Java: backend/cuda/Rows.java,
 // tensor/Softmax.java, tensor/LogSoftmax.java, tensor/LayerNorm.java, tensor/ModulatedNorm.java, tensor/RmsNorm.java,
-// tensor/RmsNormRope.java, tensor/GatedAdd.java.
+// tensor/RmsNormRope.java, tensor/ResidualLinear.java.
 #include "common.cuh"
 
 // The row of this thread, given the geometry above. A warp has one row only, so that it leaves as a whole where there is none.
@@ -289,14 +289,17 @@ KERNEL rms_norm_rope_to_weight(
     }
 }
 
-// y = x + gate·h; without x it is the gradient to h of that to y.
-KERNEL gated_add(real* y, const real* x, const real* gate, const real* h, i64 length, i64 rows, i64 c) {
+// y = x + gate·(h + bias), of which x, gate and bias may be missing; without x and bias it is the gradient to h of that to y. y may be h.
+KERNEL gated_add(real* y, const real* x, const real* gate, const real* h, const real* bias, i64 length, i64 rows, i64 c) {
     i64 row = row_number();
     if (row >= rows) return;
     y += row * c;
     h += row * c;
     gate = weights_of(gate, row, length, c);
-    for (i64 i = threadIdx.x; i < c; i += blockDim.x) put(y + i, fmaf(at(gate, i), at(h, i), x != nullptr ? at(x, row * c + i) : 0.f));
+    for (i64 i = threadIdx.x; i < c; i += blockDim.x) {
+        float v = bias != nullptr ? at(h, i) + at(bias, i) : at(h, i);
+        put(y + i, fmaf(gate != nullptr ? at(gate, i) : 1.f, v, x != nullptr ? at(x, row * c + i) : 0.f));
+    }
 }
 
 // y [groups, C], `all` elements = the sum of x [groups, parts, C] over the parts, in order

@@ -162,6 +162,17 @@ public interface Backend extends AutoCloseable {
         unary(f, y, v);
     }
 
+    /// y = x + gate · (op(a) · op(b) (+ bias `[N]`, optional)): a layer, and the sum in which it ends. x is of the size of y; gate `[batch, N]`,
+    /// one for each matrix of y, is optional. What it multiplies is stored in `sums`, of the size of y and optional, and there only with a
+    /// gate; without it, it takes no memory.
+    default void matmulOnto(
+            Storage y, Storage sums, Storage x, Storage gate, Storage a, Storage b, Storage bias, MatmulSpec spec) {
+        var v = sums == null ? y : sums;
+        matmul(v, a, b, bias, spec.tall(), false);
+        if (gate == null) axpy(y, 1, x);
+        else gatedAdd(y, x, gate, v, spec.batch(), spec.m(), spec.n());
+    }
+
     /// y = conv(x, weight) + bias (optional); see [ConvSpec].
     void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec);
 
@@ -212,7 +223,7 @@ public interface Backend extends AutoCloseable {
             Storage dx, Storage dscale, Storage dshift, Storage dy, Storage x, Storage mean, Storage rstd, Storage scale, long batch,
             long length, long c);
 
-    /// y = x + gate · h over `[batch, length, C]`, with a gate for each of the batch, `[batch, C]`.
+    /// y = x + gate · h over `[batch, length, C]`, with a gate for each of the batch, `[batch, C]`. y may be h.
     void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c);
 
     /// Gradients of [#gatedAdd] to h and gate, each optional: dh = dy · gate, dgate = Σ over the length of dy · h. That to x is dy.

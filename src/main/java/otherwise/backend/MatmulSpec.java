@@ -10,4 +10,10 @@ public record MatmulSpec(long batch, long m, long n, long k, boolean transposeA,
     public static MatmulSpec of(long m, long n, long k, boolean transposeA, boolean transposeB) {
         return new MatmulSpec(1, m, n, k, transposeA, transposeB, 0, 0);
     }
+
+    /// The same as one product of all rows, where those of a lie one below the other and all share b.
+    public MatmulSpec tall() {
+        boolean tall = strideB == 0 && !transposeA && strideA == m * k;
+        return tall ? of(batch * m, n, k, false, transposeB) : this;
+    }
 }

@@ -13,6 +13,15 @@ public record Mlp(Linear up, Unary activation, Linear down) {
     }
 
     public Tensor forward(Tensor x) {
-        return down.forward(Transient.of(() -> up.forward(x, activation)));
+        return down.forward(hidden(x));
+    }
+
+    /// The same, into a sum.
+    public Tensor forward(Tensor x, Residual into) {
+        return into.add(down, hidden(x));
+    }
+
+    private Tensor hidden(Tensor x) {
+        return Transient.of(() -> up.forward(x, activation));
     }
 }

@@ -55,10 +55,19 @@ public final class Trace implements AutoCloseable {
     /// Shows what the network itself passes over, because it is part of a larger operation: computed for a listener only, and freed again.
     public static void note(String name, Supplier<Tensor> x) {
         var trace = LISTENING.get();
-        if (trace == null) return;
+        if (trace != null) trace.show(trace.path + name, x);
+    }
+
+    /// The same under the name of the layer that this thread is in: its result.
+    public static void note(Supplier<Tensor> x) {
+        var trace = LISTENING.get();
+        if (trace != null) trace.show(path(), x);
+    }
+
+    private void show(String name, Supplier<Tensor> x) {
         try (var _ = Tape.off();
                 var _ = Scope.open()) {
-            trace.listener.accept(trace.path + name, x);
+            listener.accept(name, x);
         }
     }
 

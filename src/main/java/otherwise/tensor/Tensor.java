@@ -216,11 +216,6 @@ public final class Tensor {
         return Arithmetic.forward(Backend.Binary.ADD, this, b);
     }
 
-    /// this + gate · h: this and h `[B, L, C]`, gate `[B, 1, C]`.
-    public Tensor addGated(Tensor gate, Tensor h) {
-        return GatedAdd.forward(this, gate, h);
-    }
-
     public Tensor sub(Tensor b) {
         return Arithmetic.forward(Backend.Binary.SUB, this, b);
     }
@@ -435,6 +430,12 @@ public final class Tensor {
     /// f of [#linear], in one pass where the device can.
     public Tensor linear(Tensor weight, Tensor bias, Unary f) {
         return ActivatedLinear.forward(f, this, weight, bias);
+    }
+
+    /// this + gate · [#linear] of a, in one pass where the device can: this `[B, L, N]`, gate `[B, 1, N]`, a `[B, L, K]`. With a gate of `null`,
+    /// this + linear of a, `[*, N]` and `[*, K]`.
+    public Tensor addLinear(Tensor gate, Tensor a, Tensor weight, Tensor bias) {
+        return ResidualLinear.forward(this, gate, a, weight, bias);
     }
 
     /// A 3-D convolution of `[B, C, T, H, W]`; bias may be `null`.

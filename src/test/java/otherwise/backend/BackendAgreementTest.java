@@ -274,6 +274,24 @@ class BackendAgreementTest {
                 })));
     }
 
+    /// Samples, rows of each, columns, terms: parts of long sums, tiles that hold rows of several samples.
+    @TestFactory
+    Stream<DynamicTest> productsIntoSums() {
+        long[][] sizes = {{1, 1, 1, 1}, {2, 3, 5, 7}, {3, 2, 49, 300}, {2, 70, 33, 20}, {5, 13, 130, 4}, {1, 9, 20, 1100}};
+        return Stream.of(sizes).map(s -> of("product into sum " + of(s), c -> {
+            long n = s[0] * s[1] * s[2];
+            var spec = new MatmulSpec(s[0], s[1], s[2], s[3], false, true, s[1] * s[3], 0);
+            var a = c.of(c.random.doubles(s[0] * s[1] * s[3], -1, 1).map(v -> (float) v).toArray());
+            var b = c.of(c.random.doubles(s[2] * s[3], -1, 1).map(v -> (float) (v / Math.sqrt(s[3]))).toArray());
+            var x = c.normal(n);
+            var gate = c.normal(s[0] * s[2]);
+            var bias = c.normal(s[2]);
+            c.device.matmulOnto(c.result(n), c.result(n), x, gate, a, b, bias, spec);
+            c.device.matmulOnto(c.result(n), null, x, gate, a, b, null, spec);
+            c.device.matmulOnto(c.result(n), null, x, null, a, b, bias, spec);
+        }));
+    }
+
     @TestFactory
     Stream<DynamicTest> reductions() {
         long[][] shapes = {
@@ -363,6 +381,9 @@ class BackendAgreementTest {
             var dy = c.normal(n);
             var gate = c.normal(vectors);
             c.device.gatedAdd(c.result(n), c.normal(n), gate, h, s[0], s[1], s[2]);
+            var inPlace = c.normal(n);
+            c.device.gatedAdd(inPlace, c.normal(n), gate, inPlace, s[0], s[1], s[2]);
+            c.changed(inPlace);
             c.device.gatedAddBackward(c.result(n), c.result(vectors), dy, gate, h, s[0], s[1], s[2]);
             c.device.gatedAddBackward(c.result(n), null, dy, gate, h, s[0], s[1], s[2]);
             c.device.gatedAddBackward(null, c.result(vectors), dy, gate, h, s[0], s[1], s[2]);

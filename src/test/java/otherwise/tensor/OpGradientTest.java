@@ -41,8 +41,6 @@ class OpGradientTest {
                 of("sub column", x -> x.get(0).sub(x.get(1)), s(3, 5), s(3, 1)),
                 of("mul both ways", x -> x.get(0).mul(x.get(1)), s(3, 1, 5), s(1, 4, 5)),
                 of("mul with itself", x -> x.get(0).mul(x.get(0)), s(7)),
-                of("add gated", x -> x.get(0).addGated(x.get(1), x.get(2)), s(2, 3, 7), s(2, 1, 7), s(2, 3, 7)),
-                of("add gated to itself", x -> x.get(0).addGated(x.get(1), x.get(0)), s(1, 40, 5), s(1, 1, 5)),
                 of("div", x -> x.get(0).div(x.get(1).square().plus(1)), s(2, 3), s(3)),
                 of("affine", x -> x.get(0).affine(-2.5, 3), s(4, 3)),
                 of("one element", x -> x.get(0).mul(x.get(1)), s(1), s(1)));
@@ -92,6 +90,14 @@ class OpGradientTest {
                 of("linear, gelu tanh, no bias", x -> x.get(0).linear(x.get(1), null, Unary.GELU_TANH), s(3, 5), s(4, 5)),
                 of("linear, silu, long", x -> x.get(0).times(0.1).linear(x.get(1), x.get(2), Unary.SILU), s(7, 300), s(5, 300), s(5)),
                 of("linear, tanh", x -> x.get(0).linear(x.get(1), x.get(2), Unary.TANH), s(3, 5), s(4, 5), s(4)),
+                of("sum with linear", x -> x.get(0).addLinear(null, x.get(1), x.get(2), x.get(3)), s(2, 3, 4), s(2, 3, 5), s(4, 5), s(4)),
+                of("sum with linear of rows", x -> x.get(0).addLinear(null, x.get(1), x.get(2), null), s(7, 3), s(7, 300), s(3, 300)),
+                of("gated linear", x -> x.get(0).addLinear(x.get(4), x.get(1), x.get(2), x.get(3)), s(2, 3, 4), s(2, 3, 5), s(4, 5), s(4),
+                        s(2, 1, 4)),
+                of("gated linear of one, no bias", x -> x.get(0).addLinear(x.get(3), x.get(1), x.get(2), null), s(1, 40, 5), s(1, 40, 9),
+                        s(5, 9), s(1, 1, 5)),
+                of("gated linear of itself", x -> x.get(0).addLinear(x.get(2), x.get(0), x.get(1), null), s(3, 2, 4), s(4, 4), s(3, 1, 4)),
+                of("linear through a frozen gate", OpGradientTest::frozenGate, s(2, 3, 4), s(2, 3, 5), s(4, 5), s(4)),
                 of("two linear branches", OpGradientTest::twoBranches, s(3, 5), s(4, 5), s(4)),
                 of("attention", x -> x.get(0).attention(x.get(1), x.get(2), 0.6, null), s(2, 3, 2, 4), s(2, 5, 2, 4), s(2, 5, 2, 4)),
                 of(
@@ -118,6 +124,11 @@ class OpGradientTest {
                         s(3, 2, 3, 3, 2)),
                 of("conv 1x1x1", x -> x.get(0).conv3d(x.get(1), x.get(2), Conv3d.Geometry.causal(1, 1, 1)), s(1, 1, 1, 1, 1),
                         s(1, 1, 1, 1, 1), s(1)));
+    }
+
+    /// What goes through the gate is not kept.
+    private static Tensor frozenGate(List<Tensor> x) {
+        return x.get(0).addLinear(angles(x.get(0), 2, 4, true).reshape(2, 1, 4), x.get(1), x.get(2), x.get(3));
     }
 
     /// The gradient of the sum goes both ways, and the first to have it must not write over it.

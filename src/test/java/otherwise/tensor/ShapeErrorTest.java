@@ -36,7 +36,8 @@ class ShapeErrorTest {
         refuses(() -> x(1, 2, 3, 4).attention(x(1, 5, 3, 4), x(1, 5, 3, 4), 1, new long[] {6}), "attention", "6", "5");
         refuses(() -> x(2, 3).layerNorm(x(4), null, 1e-5), "layer_norm", "[2, 3]", "[4]");
         refuses(() -> x(2, 3, 4).modulatedNorm(x(2, 1, 4), x(1, 1, 4), 1e-5), "modulated_norm", "[2, 3, 4]", "[1, 1, 4]");
-        refuses(() -> x(2, 3, 4).addGated(x(2, 3, 4), x(2, 3, 4)), "gated_add", "[2, 3, 4]");
+        refuses(() -> x(2, 3, 4).addLinear(null, x(2, 2, 5), x(4, 5), null), "residual_linear", "[2, 3, 4]", "[2, 2, 5]");
+        refuses(() -> x(2, 3, 4).addLinear(x(2, 3, 4), x(2, 3, 5), x(4, 5), null), "residual_linear", "[2, 3, 4]");
         refuses(() -> x(2, 3).rmsNorm(x(4), 1e-5), "rms_norm", "[2, 3]", "[4]");
         refuses(() -> x(2, 3, 4).channelNorm(x(4)), "channel_norm", "[2, 3, 4]", "[4]");
         refuses(() -> x(1, 2, 3, 4).rope(x(2, 3), x(2, 3)), "rope", "[1, 2, 3, 4]", "[2, 3]");

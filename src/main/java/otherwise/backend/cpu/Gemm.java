@@ -63,9 +63,7 @@ final class Gemm {
     static void matmul(
             Parallel parallel, MemorySegment y, MemorySegment a, MemorySegment b, MemorySegment bias, MatmulSpec s, boolean accumulate) {
         if (s.batch() * s.m() * s.n() == 0) return;
-        // A batch that shares b is one tall product.
-        boolean tall = s.batch() > 1 && s.strideB() == 0 && !s.transposeA() && s.strideA() == s.m() * s.k();
-        var spec = tall ? new MatmulSpec(1, s.batch() * s.m(), s.n(), s.k(), false, s.transposeB(), 0, 0) : s;
+        var spec = s.tall();
         double work = (double) spec.m() * spec.n() * Math.max(1, spec.k());
         if (spec.batch() == 1 || work > SMALL) {
             for (long i = 0; i < spec.batch(); i++) Product.of(spec, i, y, a, b, bias, accumulate).run(parallel);

@@ -15,7 +15,8 @@ import otherwise.backend.Storage;
 ///
 /// cuBLAS knows matrices column by column alone. A dense matrix row by row is its own transpose column by column, so instead of
 /// y = op(a) · op(b) it is asked for yᵀ = op(b)ᵀ · op(a)ᵀ: b comes first, and M and N change places. It has no bias: y begins as the bias, and
-/// the product is added, which costs y one more way to memory and back.
+/// the product is added, which costs y one more way to memory and back. Where the product is to be gated and added to something, that is a
+/// pass of its own, and the bias goes with it.
 final class CublasProducts implements Products {
     /// What cuBLAS works in: as much as it asks for on the largest devices.
     private static final long WORKSPACE = 32L << 20;
@@ -30,6 +31,7 @@ final class CublasProducts implements Products {
     private final Driver driver;
     private final Movement movement;
     private final Elementwise elementwise;
+    private final Rows rows;
     private final Products ours;
     private final int type;
     private final int compute;
@@ -56,6 +58,7 @@ final class CublasProducts implements Products {
         this.workspace = workspace;
         movement = new Movement(kernels);
         elementwise = new Elementwise(kernels);
+        rows = new Rows(kernels);
         type = kernels.real() == DType.BF16 ? cudaDataType.CUDA_R_16BF : cudaDataType.CUDA_R_32F;
         compute = kernels.real() == DType.F32 && kernels.tensorCores() ? cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32
                 : cublasComputeType.CUBLAS_COMPUTE_32F;
@@ -90,19 +93,29 @@ final class CublasProducts implements Products {
 
     @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
-        long rows = s.batch() * s.m();
-        if (rows * s.n() == 0) return;
+        long lines = s.batch() * s.m();
+        if (lines * s.n() == 0) return;
         if (s.k() == 0 || Math.max(Math.max(s.m(), s.n()), Math.max(s.k(), s.batch())) > Integer.MAX_VALUE) {
             ours.matmul(y, a, b, bias, s, accumulate);
             return;
         }
-        long[] dims = {rows, s.n()};
+        long[] dims = {lines, s.n()};
         long[] dense = {s.n(), 1};
         long[] everyRow = {0, 1};
         if (bias != null && accumulate) elementwise.binary(Binary.ADD, y, y, dense, bias, everyRow, dims);
         else if (bias != null) movement.copy(y, 0, dense, bias, 0, everyRow, dims);
         var g = gemm(address(y), address(a), address(b), s, accumulate || bias != null);
         driver.enqueue(g, _ -> cublas.multiply(g));
+    }
+
+    /// In two passes over y, while nobody asks for the sums.
+    @Override
+    public boolean matmulOnto(
+            Storage y, Storage sums, Storage x, Storage gate, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        if (sums != null) return false;
+        matmul(y, a, b, null, s.tall(), false);
+        rows.gatedAdd(y, x, gate, y, bias, s.batch(), s.m(), s.n());
+        return true;
     }
 
     /// Its driver hands nothing on to cuBLAS, which has its workspace already.

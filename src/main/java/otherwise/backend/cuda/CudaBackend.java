@@ -272,6 +272,13 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public void matmulOnto(
+            Storage y, Storage sums, Storage x, Storage gate, Storage a, Storage b, Storage bias, MatmulSpec spec) {
+        boolean done = serving.products().matmulOnto(y, sums, x, gate, a, b, bias, spec);
+        if (!done) Backend.super.matmulOnto(y, sums, x, gate, a, b, bias, spec);
+    }
+
+    @Override
     public void conv3d(Storage y, Storage x, Storage weight, Storage bias, ConvSpec spec) {
         serving.convolutions().forward(y, x, weight, bias, spec);
     }
@@ -344,7 +351,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
-        rows.gatedAdd(y, x, gate, h, batch, length, c);
+        rows.gatedAdd(y, x, gate, h, null, batch, length, c);
     }
 
     @Override

@@ -5,21 +5,22 @@ import otherwise.backend.Storage;
 
 /// What becomes of the finished sums of a product: `epilogue.cuh`.
 ///
-///     v = sum (+ bias) (+ y)        y = f(v)
+///     v = sum (+ bias)        y = (x +) (gate ·) f(v)
 ///
 /// @param bias one number a column, or `null`
 /// @param sums where v is kept, or `null`
-/// @param accumulate whether y is added to
-/// @param f one of those that [#has], or `null` for y = v
-record Epilogue(Storage bias, Storage sums, boolean accumulate, Unary f) {
+/// @param x what is added, of the size of y, and possibly y itself; or `null`
+/// @param gate one number a column for each `length` rows, or `null`
+/// @param f one of those that [#has], or `null` for v itself
+record Epilogue(Storage bias, Storage sums, Storage x, Storage gate, long length, Unary f) {
 
     Epilogue {
         if (f != null && !has(f)) throw new IllegalArgumentException("no epilogue of " + f);
     }
 
-    /// Sums as they are.
-    static Epilogue of(Storage bias, boolean accumulate) {
-        return new Epilogue(bias, null, accumulate, null);
+    /// Sums as they are, added to x, if given.
+    static Epilogue of(Storage bias, Storage x) {
+        return new Epilogue(bias, null, x, null, 0, null);
     }
 
     /// Whether f is among the functions of `epilogue.cuh`.
@@ -30,7 +31,12 @@ record Epilogue(Storage bias, Storage sums, boolean accumulate, Unary f) {
     /// The kernels' struct Epilogue.
     long[] struct() {
         long function = f == null ? 0 : f == Unary.SILU ? 1 : f == Unary.GELU ? 2 : 3;
-        return new long[] {address(bias), address(sums), accumulate ? 1 : 0, function};
+        return new long[] {address(bias), address(sums), address(x), address(gate), length, function};
+    }
+
+    /// All addresses, bit by bit one or the other.
+    long addresses() {
+        return address(bias) | address(sums) | address(x) | address(gate);
     }
 
     private static long address(Storage s) {

@@ -32,17 +32,17 @@ final class HopperMatmul {
         return 2 * tiles >= driver.multiprocessors() && 2 * s.batch() * s.m() * s.n() >= tiles * ROWS * COLUMNS;
     }
 
-    /// Rows, matrices and addresses of the operands in multiples of 16 bytes, of the result in pairs, and coordinates of 32 bits.
+    /// Rows, matrices and addresses of operands and result in multiples of 16 bytes, and coordinates of 32 bits.
     private static boolean fits(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         int eight = TensorMap.ALIGNMENT / DType.BF16.bytes();
         long rows = (s.transposeA() ? s.m() : s.k()) | (s.transposeB() ? s.k() : s.n()) | s.n();
-        long addresses = address(a) | address(b) | address(y) | address(epilogue.bias()) | address(epilogue.sums());
+        long addresses = address(a) | address(b) | address(y) | epilogue.addresses();
         return s.k() > 0 && (rows | s.strideA() | s.strideB()) % eight == 0 && addresses % TensorMap.ALIGNMENT == 0
                 && Math.max(Math.max(s.m(), s.n()), Math.max(s.k(), s.batch())) < Integer.MAX_VALUE - COLUMNS;
     }
 
     private static long address(Storage s) {
-        return s == null ? 0 : ((CudaStorage) s).address();
+        return ((CudaStorage) s).address();
     }
 
     private static long tiles(MatmulSpec s) {

@@ -67,12 +67,19 @@ final class Matmul implements Products {
 
     @Override
     public void matmul(Storage y, Storage a, Storage b, Storage bias, MatmulSpec s, boolean accumulate) {
-        multiply(y, a, b, Epilogue.of(bias, accumulate), s);
+        multiply(y, a, b, Epilogue.of(bias, accumulate ? y : null), s);
     }
 
     @Override
     public boolean matmulThen(Unary f, Storage y, Storage sums, Storage a, Storage b, Storage bias, MatmulSpec s) {
-        return Epilogue.has(f) && multiply(y, a, b, new Epilogue(bias, sums, false, f), s);
+        return Epilogue.has(f) && multiply(y, a, b, new Epilogue(bias, sums, null, null, 0, f), s);
+    }
+
+    /// Kernels count rows that have gates in 32 bits.
+    @Override
+    public boolean matmulOnto(
+            Storage y, Storage sums, Storage x, Storage gate, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        return s.batch() * s.m() < 1L << 32 && multiply(y, a, b, new Epilogue(bias, sums, x, gate, s.m(), null), s.tall());
     }
 
     /// @return whether it was done: not every kernel has every function behind the sums

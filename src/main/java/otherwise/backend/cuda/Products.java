@@ -16,6 +16,15 @@ interface Products extends AutoCloseable {
         return false;
     }
 
+    /// y = x + gate · (op(a) · op(b) + bias) ([otherwise.backend.Backend#matmulOnto]), where that takes fewer passes than one after the other;
+    /// elsewhere nothing is done.
+    ///
+    /// @return whether it was done
+    default boolean matmulOnto(
+            Storage y, Storage sums, Storage x, Storage gate, Storage a, Storage b, Storage bias, MatmulSpec s) {
+        return false;
+    }
+
     /// The same on a device that computes nothing ([DryDriver]), in the same memory.
     Products dry(Kernels kernels);
 

@@ -147,12 +147,13 @@ final class Rows {
         }
     }
 
-    void gatedAdd(Storage y, Storage x, Storage gate, Storage h, long batch, long length, long c) {
-        launch("gated_add", new Arguments().with(y).with(x).with(gate).with(h).with(length), batch * length, c);
+    /// y = x + gate · (h + bias), of which x, gate and bias are optional
+    void gatedAdd(Storage y, Storage x, Storage gate, Storage h, Storage bias, long batch, long length, long c) {
+        launch("gated_add", new Arguments().with(y).with(x).with(gate).with(h).with(bias).with(length), batch * length, c);
     }
 
     void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
-        if (dh != null) gatedAdd(dh, null, gate, dy, batch, length, c);
+        if (dh != null) gatedAdd(dh, null, gate, dy, null, batch, length, c);
         // The gate's gradient is that of the weights of a norm which leaves h as it is.
         if (dgate != null) normBackward(null, dgate, null, dy, h, null, null, null, 0, batch, length, c);
     }

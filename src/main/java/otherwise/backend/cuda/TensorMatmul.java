@@ -70,14 +70,15 @@ final class TensorMatmul {
     }
 
     /// The tiles for a product, if tensor cores are to compute it: those of this device may, 16 bytes of an operand lie in one row of its
-    /// matrix, aligned, and no side is short.
+    /// matrix, aligned, and no side is short. The result, and what the epilogue reads, must be aligned where 16 bytes of them lie in one row.
     Optional<Tile> tile(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
-        long addresses = address(y) | address(a) | address(b) | address(epilogue.sums());
+        boolean whole = s.n() * kernels.real().bytes() % BYTES == 0;
+        long addresses = address(a) | address(b) | (whole ? address(y) | epilogue.addresses() : 0);
         return addresses % BYTES == 0 ? tile(s) : Optional.empty();
     }
 
     private static long address(Storage s) {
-        return s == null ? 0 : ((CudaStorage) s).address();
+        return ((CudaStorage) s).address();
     }
 
     /// The same, if all addresses are aligned.

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
 import otherwise.backend.Backend.Unary;
@@ -124,6 +125,10 @@ public final class OperationsCheck {
             cases.add(linear(z[0], z[1], z[2], null));
         cases.add(linear(2048 / f, 1536 / f, 2048 / f, Unary.GELU_TANH));
         cases.add(linear(333, 72, 100, Unary.SILU));
+        cases.add(residual("gated sum", gate -> gate, 2, 1024 / f, 1536 / f, 2048 / f));
+        cases.add(residual("gated sum", gate -> gate, 3, 67, 53, 35));
+        cases.add(residual("frozen gate", Tensor::detach, 2, 1024 / f, 1536 / f, 2048 / f));
+        cases.add(residual("sum", _ -> null, 2, 1024 / f, 1536 / f, 2048 / f));
         cases.add(new Case("matmul, batch", x -> x.get(0).matmul(x.get(1)), in("a", 1, 3, 264, 136), in("b", 0.1, 3, 136, 200)));
         cases.add(convolution("conv 3×3×3 causal", 96 / f, 96, 5, 48 / f, 64 / f, 3, 3, 3, Geometry.causal(3, 3, 3)));
         cases.add(convolution("conv 1×3×3 of 3", 3, 96, 2, 40, 56, 1, 3, 3, Geometry.causal(1, 3, 3)));
@@ -168,6 +173,15 @@ public final class OperationsCheck {
                 in("w", 1 / Math.sqrt(k), n, k), in("b", 1, n));
     }
 
+    /// The end of a branch.
+    ///
+    /// @param gate what becomes of the gate before it is used
+    private static Case residual(String name, UnaryOperator<Tensor> gate, long batch, long length, long n, long k) {
+        return new Case("%s %d×%d×%d×%d".formatted(name, batch, length, n, k),
+                x -> x.get(0).addLinear(gate.apply(x.get(4)), x.get(1), x.get(2), x.get(3)), in("x", 1, batch, length, n),
+                in("a", 1, batch, length, k), in("w", 1 / Math.sqrt(k), n, k), in("b", 1, n), in("gate", 1, batch, 1, n));
+    }
+
     private static Case convolution(String name, long c, long o, long t, long h, long w, long kt, long kh, long kw, Geometry geometry) {
         return new Case(name, x -> x.get(0).conv3d(x.get(1), x.get(2), geometry), in("x", 1, 1, c, t, h, w),
                 in("w", 1 / Math.sqrt(c * kt * kh * kw), o, c, kt, kh, kw), in("b", 1, o));
@@ -193,7 +207,6 @@ public final class OperationsCheck {
         var of = ", " + c;
         cases.add(new Case("layer norm" + of, t -> t.get(0).layerNorm(t.get(1), t.get(2), 1e-6), x, in("w", 1, c), in("b", 1, c)));
         cases.add(new Case("modulated norm" + of, t -> t.get(0).modulatedNorm(t.get(1), t.get(2), 1e-6), x, each, shift));
-        cases.add(new Case("gated sum" + of, t -> t.get(0).addGated(t.get(1), t.get(2)), x, each, in("h", 1, batch, length, c)));
         cases.add(new Case("RMS norm" + of, t -> t.get(0).rmsNorm(t.get(1), 1e-6), x, in("w", 1, c)));
         cases.add(new Case("softmax" + of, t -> t.get(0).softmax(), x));
         cases.add(new Case("log-softmax" + of, t -> t.get(0).logSoftmax(), x));

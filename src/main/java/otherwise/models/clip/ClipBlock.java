@@ -3,6 +3,7 @@ package otherwise.models.clip;
 import otherwise.backend.Backend.Unary;
 import otherwise.nn.LayerNorm;
 import otherwise.nn.Linear;
+import otherwise.nn.Residual;
 import otherwise.nn.Trace;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
@@ -26,14 +27,14 @@ record ClipBlock(LayerNorm norm1, Linear toQkv, Linear proj, LayerNorm norm2, Li
 
     /// x `[B, L, C]` → the same
     Tensor forward(Tensor x) {
-        x = x.add(Trace.note("attn", attention(norm1.forward(x))));
-        return x.add(Trace.note("mlp", mlp(norm2.forward(x))));
+        var seen = Trace.at("attn", () -> attention(norm1.forward(x), Residual.of(x)));
+        return Trace.at("mlp", () -> mlp(norm2.forward(seen), Residual.of(seen)));
     }
 
-    private Tensor attention(Tensor x) {
+    private Tensor attention(Tensor x, Residual into) {
         double scale = 1 / Math.sqrt(config.headDim());
         var y = heads(x, 0).attention(heads(x, 1), heads(x, 2), scale, null); // [B, L, N, D]
-        return proj.forward(y.reshape(x.shape().dims()));
+        return into.add(proj, y.reshape(x.shape().dims()));
     }
 
     /// Queries, keys or values, each by its own rows of the weight: `[B, L, N, D]`
@@ -43,8 +44,9 @@ record ClipBlock(LayerNorm norm1, Linear toQkv, Linear proj, LayerNorm norm2, Li
         return y.reshape(x.dim(0), x.dim(1), config.numHeads(), config.headDim());
     }
 
-    private Tensor mlp(Tensor x) {
-        return down.forward(
+    private Tensor mlp(Tensor x, Residual into) {
+        return into.add(
+                down,
                 switch (config.activation()) {
                     case GELU -> up.forward(x, Unary.GELU);
                     case QUICK_GELU -> {

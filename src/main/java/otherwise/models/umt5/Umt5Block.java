@@ -1,9 +1,10 @@
 package otherwise.models.umt5;
 
-import static otherwise.nn.Trace.layer;
+import static otherwise.nn.Trace.at;
 import static otherwise.nn.Trace.note;
 
 import otherwise.nn.Linear;
+import otherwise.nn.Residual;
 import otherwise.nn.RmsNorm;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
@@ -49,22 +50,23 @@ record Umt5Block(
     /// @param lengths how many tokens of each text count; `null` where all do
     Tensor forward(Tensor x, Tensor shared, long[] lengths) {
         var bias = shared != null ? shared : note("pos_embedding", posEmbedding.bias(x.dim(1)));
-        var rest = x.add(note("attn", attention(note("norm1", norm1.forward(x)), bias, lengths)));
-        return rest.add(layer("ffn", () -> feedForward(norm2.forward(rest))));
+        var normalised = note("norm1", norm1.forward(x));
+        var seen = at("attn", () -> attention(normalised, bias, lengths, Residual.of(x)));
+        return at("ffn", () -> feedForward(norm2.forward(seen), Residual.of(seen)));
     }
 
     /// softmax(q·kᵀ + bias)·v, with no 1/√D: the initial weights are small enough.
-    private Tensor attention(Tensor x, Tensor bias, long[] lengths) {
+    private Tensor attention(Tensor x, Tensor bias, long[] lengths, Residual into) {
         var table = bias.reshape(heads, x.dim(1), x.dim(1));
         var found = split(q.forward(x)).attention(split(k.forward(x)), split(v.forward(x)), table, null, 1, lengths);
-        return o.forward(found.reshape(x.dim(0), x.dim(1), -1));
+        return into.add(o, found.reshape(x.dim(0), x.dim(1), -1));
     }
 
     private Tensor split(Tensor x) {
         return x.reshape(x.dim(0), x.dim(1), heads, -1); // [B, L, N, D]
     }
 
-    private Tensor feedForward(Tensor x) {
-        return fc2.forward(fc1.forward(x).mul(gate.forward(x).geluTanh()));
+    private Tensor feedForward(Tensor x, Residual into) {
+        return into.add(fc2, fc1.forward(x).mul(gate.forward(x).geluTanh()));
     }
 }

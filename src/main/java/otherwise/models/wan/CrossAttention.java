@@ -7,6 +7,7 @@ import static otherwise.models.wan.SelfAttention.split;
 import static otherwise.nn.Trace.layer;
 
 import otherwise.nn.Linear;
+import otherwise.nn.Residual;
 import otherwise.nn.RmsNorm;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
@@ -46,12 +47,12 @@ record CrossAttention(
                 c.numHeads());
     }
 
-    /// x `[B, L, C]` → `[B, L, C]`
-    Tensor forward(Tensor x, Context context) {
+    /// x `[B, L, C]`, what is found goes into a sum → `[B, L, C]`
+    Tensor forward(Tensor x, Context context, Residual into) {
         var query = split(layer("norm_q", () -> normalised(q.forward(x), normQ)), heads);
         var found = look(query, context.text, k, v, normK);
         if (context.image != null) found = found.add(look(query, context.image, kImg, vImg, normKImg));
-        return o.forward(join(found));
+        return into.add(o, join(found));
     }
 
     private Tensor look(Tensor query, Tensor at, Linear k, Linear v, RmsNorm normK) {

@@ -1,5 +1,6 @@
 package otherwise.models.wan;
 
+import otherwise.nn.Residual;
 import otherwise.tensor.Tensor;
 
 /// Shift, scale and gate: how the time bends one branch of a block (adaLN-Zero, Peebles & Xie 2023). Each `[B, 1, C]`.
@@ -10,8 +11,8 @@ record Modulation(Tensor shift, Tensor scale, Tensor gate) {
         return x.modulatedNorm(scale, shift, eps);
     }
 
-    /// On the way out: x + gate · y, with y what the branch made of x, both `[B, L, C]`
-    Tensor close(Tensor x, Tensor y) {
-        return x.addGated(gate, y);
+    /// On the way out: what the branch makes goes through the gate into x `[B, L, C]`
+    Residual into(Tensor x) {
+        return new Residual(x, gate);
     }
 }

@@ -5,6 +5,7 @@ import static otherwise.nn.Trace.note;
 
 import otherwise.autograd.Transient;
 import otherwise.nn.Linear;
+import otherwise.nn.Residual;
 import otherwise.nn.RmsNorm;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
@@ -26,14 +27,14 @@ record SelfAttention(Linear q, Linear k, Linear v, Linear o, RmsNorm normQ, RmsN
                 c.numHeads());
     }
 
-    /// `[B, L, C]` → `[B, L, C]`
-    Tensor forward(Tensor x, Positions positions) {
+    /// x `[B, L, C]`, what is seen goes into a sum → `[B, L, C]`
+    Tensor forward(Tensor x, Positions positions, Residual into) {
         var query = Transient.of(() -> turned("norm_q", normQ, q, x, positions));
         var key = Transient.of(() -> turned("norm_k", normK, k, x, positions));
         var value = split(v.forward(x), heads);
         note("q_rope", query);
         note("k_rope", key);
-        return o.forward(join(query.attention(key, value, scale(query), positions.lengths())));
+        return into.add(o, join(query.attention(key, value, scale(query), positions.lengths())));
     }
 
     /// Queries or keys `[B, L, N, D]`: norm and turn are one operation, and what is between them is computed for a listener only.

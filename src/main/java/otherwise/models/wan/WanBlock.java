@@ -9,6 +9,7 @@ import otherwise.backend.Backend.Unary;
 import otherwise.models.wan.CrossAttention.Context;
 import otherwise.nn.LayerNorm;
 import otherwise.nn.Mlp;
+import otherwise.nn.Residual;
 import otherwise.nn.Weights;
 import otherwise.tensor.Tensor;
 
@@ -47,16 +48,16 @@ public record WanBlock(SelfAttention selfAttn, LayerNorm norm3, CrossAttention c
         var seen = Transient.of(() -> {
             note("norm1", () -> x.layerNorm(null, null, eps));
             var opened = at("norm1", () -> look.open(x, eps));
-            return look.close(x, layer("self_attn", () -> selfAttn.forward(opened, positions)));
+            return at("self_attn", () -> selfAttn.forward(opened, positions, look.into(x)));
         });
         var told = Transient.of(() -> {
             var norm3 = layer("norm3", () -> this.norm3 == null ? seen : this.norm3.forward(seen));
-            return seen.add(layer("cross_attn", () -> crossAttn.forward(norm3, context)));
+            return at("cross_attn", () -> crossAttn.forward(norm3, context, Residual.of(seen)));
         });
         return Transient.of(() -> {
             note("norm2", () -> told.layerNorm(null, null, eps));
             var opened = at("norm2", () -> think.open(told, eps));
-            return think.close(told, layer("ffn", () -> ffn.forward(opened)));
+            return at("ffn", () -> ffn.forward(opened, think.into(told)));
         });
     }
 }

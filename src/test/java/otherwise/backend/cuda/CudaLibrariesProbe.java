@@ -115,6 +115,9 @@ final class CudaLibrariesProbe {
                                     cublas, matmul));
                 }
             }
+            for (var gate : Arrays.asList(values(3 * 7), null))
+                for (var added : Arrays.asList(values(7), null))
+                    worst = Math.max(worst, sums(gate, added, cublas));
             System.out.println(cublas.description() + " " + real + ": " + worst);
             System.out.println(cublas.description() + " " + real + " left to us: " + ours);
             var none = MatmulSpec.of(2, 3, 0, false, false);
@@ -122,6 +125,17 @@ final class CudaLibrariesProbe {
             System.out.println(cublas.description() + " " + real + " without terms: " + ours);
             ours = 0;
         }
+    }
+
+    /// Products of three samples that go into a sum, with a gate for each or without.
+    private double sums(Storage gate, Storage bias, CublasProducts cublas) {
+        var s = new MatmulSpec(3, 5, 7, 9, false, true, 45, 0);
+        var a = values(3 * 45);
+        var b = values(63);
+        var x = values(105);
+        return error(null, 105, (products, y) -> {
+            if (!products.matmulOnto(y, null, x, gate, a, b, bias, s)) throw new AssertionError("not done");
+        }, cublas, matmul);
     }
 
     private void convolutions(Function<DeviceStream, Cudnn> binding, DType real) {

@@ -141,6 +141,16 @@ class CudaProductsTest {
                 matmul(new MatmulSpec(0, 5, 4, 3, false, false, 0, 0), true, false));
     }
 
+    /// What stands behind a product: f, a gate for every LENGTH rows, a sum.
+    private record Behind(boolean bias, boolean x, boolean gate, Unary f) {
+        static final long LENGTH = 19;
+
+        static Behind of(int v) {
+            var f = Arrays.asList(null, Unary.SILU, Unary.GELU, Unary.GELU_TANH).get(v % 3 == 0 ? 0 : 1 + v / 3 % 3);
+            return new Behind((v & 4) != 0, (v & 8) != 0, v % 5 < 2, f);
+        }
+    }
+
     /// One thread an element gives what small and large tiles give; large ones no small result gets by itself.
     @TestFactory
     Stream<DynamicTest> tilesAgainstNaive() {
@@ -148,19 +158,14 @@ class CudaProductsTest {
         var kernels = new Kernels(DRIVER, POOL, DType.F32);
         return IntStream.range(0, 16).mapToObj(v -> {
             var s = new MatmulSpec(2, 133, 71, v < 4 ? 300 : 21, (v & 1) != 0, (v & 2) != 0, 133L * (v < 4 ? 300 : 21), 0);
-            boolean bias = (v & 4) != 0;
-            boolean accumulate = (v & 8) != 0;
-            var f = Arrays.asList(null, Unary.SILU, Unary.GELU, Unary.GELU_TANH).get(v % 3 == 0 ? 0 : 1 + v / 3 % 3);
-            return DynamicTest.dynamicTest(s + (f == null ? "" : " " + f), () -> {
+            var behind = Behind.of(v);
+            return DynamicTest.dynamicTest(s + " " + behind, () -> {
                 long used = POOL.memory().used();
-                var small = direct(kernels, s, bias, accumulate, f, Tiling.of(Tiling.SMALL, s.batch(), s.m(), s.n(), s.k()));
-                var large = direct(kernels, s, bias, accumulate, f, Tiling.of(Tiling.LARGE, s.batch(), s.m(), s.n(), s.k()));
-                var naive = direct(kernels, s, bias, accumulate, f, null);
+                var small = direct(kernels, s, behind, Tiling.of(Tiling.SMALL, s.batch(), s.m(), s.n(), s.k()));
+                var large = direct(kernels, s, behind, Tiling.of(Tiling.LARGE, s.batch(), s.m(), s.n(), s.k()));
+                var naive = direct(kernels, s, behind, null);
                 try (var reference = new Reference()) {
-                    var expected = run(reference, c -> {
-                        matmul(c, s, bias, accumulate);
-                        if (f != null) c.device.unary(f, c.results.getFirst(), c.results.getFirst());
-                    }).getFirst();
+                    var expected = run(reference, c -> oneByOne(c, s, behind)).getFirst();
                     Close.check("small", small, expected, LIMIT);
                     Close.check("large", large, expected, LIMIT);
                     Close.check("naive", naive, expected, LIMIT);
@@ -172,19 +177,36 @@ class CudaProductsTest {
         });
     }
 
-    /// With the same numbers as [#matmul(Call, MatmulSpec, boolean, boolean)]; without a tiling, naive.
-    private static double[] direct(Kernels kernels, MatmulSpec s, boolean withBias, boolean accumulate, Unary f, Tiling tiling) {
+    private static void oneByOne(Call c, MatmulSpec s, Behind behind) {
+        long rows = s.batch() * s.m();
+        var a = c.values(s.strideA() * (s.batch() - 1) + s.m() * s.k());
+        var b = c.values(s.strideB() * (s.batch() - 1) + s.k() * s.n());
+        var x = c.values(rows * s.n());
+        var bias = c.values(s.n());
+        var gate = c.values(rows / Behind.LENGTH * s.n());
+        if (!behind.x) c.device.fill(x, 0);
+        if (!behind.gate) c.device.fill(gate, 1);
+        var y = c.result(rows * s.n());
+        c.device.matmul(y, a, b, behind.bias ? bias : null, s, false);
+        if (behind.f != null) c.device.unary(behind.f, y, y);
+        c.device.gatedAdd(y, x, gate, y, rows / Behind.LENGTH, Behind.LENGTH, s.n());
+    }
+
+    /// With the same numbers; y begins as x. Without a tiling, naive.
+    private static double[] direct(Kernels kernels, MatmulSpec s, Behind behind, Tiling tiling) {
         var random = new SplittableRandom(7);
-        long size = s.batch() * s.m() * s.n();
+        long rows = s.batch() * s.m();
         try (var a = scratch(kernels, random, s.strideA() * (s.batch() - 1) + s.m() * s.k());
                 var b = scratch(kernels, random, s.strideB() * (s.batch() - 1) + s.k() * s.n());
-                var y = accumulate ? scratch(kernels, random, size) : kernels.scratch(DType.F32, size);
-                var bias = scratch(kernels, random, s.n())) {
-            var epilogue = new Epilogue(withBias ? bias.storage() : null, null, accumulate, f);
+                var y = scratch(kernels, random, rows * s.n());
+                var bias = scratch(kernels, random, s.n());
+                var gate = scratch(kernels, random, rows / Behind.LENGTH * s.n())) {
+            var epilogue = new Epilogue(behind.bias ? bias.storage() : null, null, behind.x ? y.storage() : null,
+                    behind.gate ? gate.storage() : null, Behind.LENGTH, behind.f);
             var matmul = new Matmul(kernels);
             if (tiling == null) matmul.naive(y.storage(), a.storage(), b.storage(), epilogue, s);
             else matmul.matmul(y.storage(), a.storage(), b.storage(), epilogue, s, tiling);
-            var found = new float[Math.toIntExact(size)];
+            var found = new float[Math.toIntExact(y.storage().size())];
             DRIVER.toHost(MemorySegment.ofArray(found), y.storage().address());
             return IntStream.range(0, found.length).mapToDouble(i -> found[i]).toArray();
         }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -97,7 +98,9 @@ class CudaTensorMatmulTest {
                 LAUNCHED.clear();
                 var given = c == null ? null : c.storage();
                 if (tile.isEmpty()) matmul.matmul(y.storage(), x.storage(), w.storage(), given, s, old != null);
-                else matmul.matmul(y.storage(), x.storage(), w.storage(), Epilogue.of(given, old != null), s, tile.get());
+                else
+                    matmul.matmul(y.storage(), x.storage(), w.storage(), Epilogue.of(given, old == null ? null : y.storage()), s,
+                            tile.get());
                 return read(y.storage());
             }
         }
@@ -144,6 +147,38 @@ class CudaTensorMatmulTest {
                     double limit = real == DType.F32 ? TF32 : BF16;
                     Close.check("sums", read(sums.storage()), expected(), limit);
                     Close.check("f", read(y.storage()), Arrays.stream(expected()).map(function).toArray(), limit);
+                }
+            });
+        }
+
+        /// Gated, samples of `length` rows each, and added to what there was; with the sums kept and without.
+        DynamicTest onto(long length, boolean gated) {
+            return DynamicTest.dynamicTest(real + " " + s + (gated ? " gated by " + length : "") + " onto", () -> {
+                var kernels = kernels(real);
+                var random = new SplittableRandom(8);
+                int n = Math.toIntExact(s.n());
+                var x = numbers(random, s.m() * n);
+                var gate = numbers(random, s.m() / length * n);
+                var spec = new MatmulSpec(s.m() / length, length, n, s.k(), false, s.transposeB(), length * s.k(), 0);
+                var expected = expected();
+                var sum = expected.clone();
+                for (int e = 0; e < sum.length; e++) sum[e] = x[e] + (gated ? gate[e / n / (int) length * n + e % n] : 1) * sum[e];
+                try (var u = upload(kernels, a);
+                        var w = upload(kernels, b);
+                        var c = upload(kernels, bias);
+                        var before = upload(kernels, x);
+                        var g = upload(kernels, gate);
+                        var y = kernels.scratch(real, x.length);
+                        var sums = kernels.scratch(real, x.length)) {
+                    double limit = real == DType.F32 ? TF32 : BF16;
+                    for (var kept : gated ? Arrays.asList(sums.storage(), null) : Collections.<CudaStorage>singletonList(null)) {
+                        LAUNCHED.clear();
+                        assertTrue(new Matmul(kernels).matmulOnto(y.storage(), kept, before.storage(), gated ? g.storage() : null,
+                                u.storage(), w.storage(), c.storage(), spec));
+                        assertTrue(LAUNCHED.contains("matmul_tensor_64"), LAUNCHED.toString());
+                        if (kept != null) Close.check("sums", read(kept), expected, limit);
+                        Close.check("y", read(y.storage()), sum, limit);
+                    }
                 }
             });
         }
@@ -219,6 +254,16 @@ class CudaTensorMatmulTest {
                 new Case(real, MatmulSpec.of(17, 19, 1048, false, true), true, false).then(Unary.SILU, v -> v / (1 + Math.exp(-v)))));
     }
 
+    /// Whole rows and ragged ones, tiles with rows of several samples, one part and several.
+    @TestFactory
+    Stream<DynamicTest> intoSums() {
+        return types().flatMap(real -> Stream.of(
+                new Case(real, MatmulSpec.of(66, 72, 40, false, true), true, false).onto(22, true),
+                new Case(real, MatmulSpec.of(66, 72, 40, false, true), true, false).onto(66, false),
+                new Case(real, MatmulSpec.of(20, 35, 40, false, true), true, false).onto(5, true),
+                new Case(real, MatmulSpec.of(18, 19, 1048, false, true), true, false).onto(9, true)));
+    }
+
     /// What is not aligned, short, or of floats that nobody gave up digits of goes to the kernels of matmul.cu.
     @TestFactory
     Stream<DynamicTest> otherwiseByOtherKernels() {
@@ -238,7 +283,15 @@ class CudaTensorMatmulTest {
             LAUNCHED.clear();
             new Matmul(kernels).matmul(y.storage(), all.storage().slice(1, 256), all.storage().slice(264, 256), null, s, false);
             new Matmul(kernels).matmul(y.storage(), all.storage().slice(0, 256), all.storage().slice(264, 256), null, s, false);
-            assertEquals(List.of("matmul_64", "matmul_tensor_64"), LAUNCHED);
+            // Of whole rows, what is read beside them counts too.
+            var aligned = all.storage().slice(264, 256);
+            new Matmul(kernels).matmulOnto(y.storage(), null, all.storage().slice(1, 256), null, aligned, aligned, null, s);
+            var ragged = MatmulSpec.of(16, 17, 16, false, true);
+            var longer = all.storage().slice(0, 272);
+            try (var z = kernels.scratch(DType.BF16, 272)) {
+                new Matmul(kernels).matmulOnto(z.storage(), null, all.storage().slice(1, 272), null, aligned, longer, null, ragged);
+            }
+            assertEquals(List.of("matmul_64", "matmul_tensor_64", "matmul_64", "matmul_tensor_64"), LAUNCHED);
         }
     }
 

@@ -32,7 +32,7 @@ class HopperMatmulTest {
     private final DevicePool pool = new DevicePool(driver);
     private final Kernels kernels = new Kernels(driver, pool, DType.BF16);
     private final Matmul matmul = new Matmul(kernels);
-    private static final Epilogue PLAIN = Epilogue.of(null, false);
+    private static final Epilogue PLAIN = Epilogue.of(null, null);
     private final HopperMatmul hopper = new HopperMatmul(kernels);
     private final SplittableRandom random = new SplittableRandom(7);
 
@@ -88,7 +88,7 @@ class HopperMatmulTest {
         var runs = new double[2][];
         for (int run = 0; run < 2; run++) {
             var y = accumulate ? written(before) : new CudaStorage(DType.BF16, before.length, pool.take(2L * before.length), pool);
-            assertTrue(hopper.matmul(y, deviceA, deviceB, Epilogue.of(deviceBias, accumulate), s));
+            assertTrue(hopper.matmul(y, deviceA, deviceB, Epilogue.of(deviceBias, accumulate ? y : null), s));
             runs[run] = read(y);
         }
         Close.check(s.toString(), runs[0], expected, LIMIT);
@@ -106,12 +106,48 @@ class HopperMatmulTest {
         var sums = new CudaStorage(DType.BF16, 136 * 264, pool.take(2 * 136 * 264), pool);
         assertTrue(matmul.matmulThen(Unary.GELU_TANH, y, sums, a, b, bias, s));
         var plain = new CudaStorage(DType.BF16, 136 * 264, pool.take(2 * 136 * 264), pool);
-        assertTrue(hopper.matmul(plain, a, b, Epilogue.of(bias, false), s));
+        assertTrue(hopper.matmul(plain, a, b, Epilogue.of(bias, null), s));
         assertArrayEquals(read(plain), read(sums));
         var expected = Arrays.stream(read(sums)).map(v -> v / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))));
         Close.check("gelu_tanh", read(y), expected.toArray(), 2 * LIMIT);
         assertTrue(matmul.matmulThen(Unary.GELU_TANH, plain, null, a, b, bias, s));
         assertArrayEquals(read(y), read(plain), "whether the sums are kept or not");
+    }
+
+    /// Gated, with rows of several samples in a tile, and added to something; the sums are kept or not.
+    @Test
+    void intoASum() {
+        long n = 264;
+        long length = 45;
+        var s = new MatmulSpec(3, length, n, 72, false, true, length * 72, 0);
+        var a = written(numbers(3 * length * 72));
+        var b = written(numbers(n * 72));
+        var bias = written(numbers(n));
+        var added = numbers(3 * length * n);
+        var gates = numbers(3 * n);
+        var x = written(added);
+        var gate = written(gates);
+        var h = blank(3 * length * n);
+        var y = blank(3 * length * n);
+        var again = blank(3 * length * n);
+        var sum = blank(3 * length * n);
+        assertTrue(hopper.matmul(h, a, b, Epilogue.of(bias, null), s.tall()));
+        assertTrue(matmul.matmulOnto(y, sum, x, gate, a, b, bias, s));
+        assertArrayEquals(read(h), read(sum));
+        var branch = read(h);
+        var expected = new double[branch.length];
+        for (int e = 0; e < expected.length; e++)
+            expected[e] = wide(added[e]) + wide(gates[(int) (e / n / length * n + e % n)]) * branch[e];
+        Close.check("gated", read(y), expected, 2 * LIMIT);
+        assertTrue(matmul.matmulOnto(again, null, x, gate, a, b, bias, s));
+        assertArrayEquals(read(y), read(again), "whether the sums are kept or not");
+        for (int e = 0; e < expected.length; e++) expected[e] = wide(added[e]) + branch[e];
+        assertTrue(matmul.matmulOnto(again, null, x, null, a, b, bias, s));
+        Close.check("added", read(again), expected, 2 * LIMIT);
+    }
+
+    private CudaStorage blank(long n) {
+        return new CudaStorage(DType.BF16, n, pool.take(2 * n), pool);
     }
 
     /// Sizes below a tile, at its edges, beyond them; fewer steps than stages, and more.
@@ -168,6 +204,7 @@ class HopperMatmulTest {
         var s = MatmulSpec.of(128, 256, 64, false, true);
         assertTrue(hopper.serves(bf16, bf16.slice(8, 8192), bf16, PLAIN, s));
         assertFalse(hopper.serves(bf16, bf16.slice(4, 8192), bf16, PLAIN, s), "the address of a is not aligned");
+        assertFalse(hopper.serves(bf16, bf16, bf16, Epilogue.of(null, bf16.slice(4, 32768)), s), "that of what is added to is not");
         assertFalse(new HopperMatmul(new Kernels(driver, pool, DType.F32)).serves(bf16, bf16, bf16, PLAIN, s), "of floats");
         assertFalse(new HopperMatmul(new Kernels(new EmulatedDriver(1), pool, DType.BF16)).serves(bf16, bf16, bf16, PLAIN, s), "no Hopper");
     }
@@ -181,7 +218,7 @@ class HopperMatmulTest {
         var y = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
         var z = new CudaStorage(DType.BF16, 128 * 256, pool.take(2 * 128 * 256), pool);
         matmul.matmul(y, a, b, null, s, false);
-        matmul.naive(z, a, b, Epilogue.of(null, false), s);
+        matmul.naive(z, a, b, PLAIN, s);
         Close.check("hook", read(y), read(z), 2 * LIMIT);
         assertFalse(matmul.matmulThen(Unary.SILU, y, null, a, b, null, s), "another function behind it is a pass of its own");
         assertTrue(matmul.matmulThen(Unary.SILU, y, null, a, b, null, MatmulSpec.of(40, 252, 64, false, true)));
