@@ -2,15 +2,11 @@
 // cores. Everything is bf16, whatever `real` is.
 #pragma once
 #include "attention.cuh"
+#include "softmax.cuh"
 #include "tensor_cores.cuh"
 
 // A warp has 16·M rows.
 enum { WARPS = 4, THREADS = 32 * WARPS, M = 2 };
-
-static const float LOG2_E = 1.44269504f, LN_2 = 0.69314718f;
-
-// By how much a score may exceed the reference, as a power of 2.
-static const float HEADROOM = 8.f;
 
 // This block's part of the work: one head of one batch entry, owned rows from `first` on.
 struct Part {
@@ -20,17 +16,6 @@ struct Part {
 __device__ inline Part part_of(const Sizes& s, i64 owned, int own) {
     i64 tiles = (owned + own - 1) / own, item = blockIdx.x / tiles;
     return Part{item, item / s.heads, item % s.heads, blockIdx.x % tiles * own};
-}
-
-// 2 to the power of x, by one instruction; 0 below 2⁻¹²⁶
-__device__ __forceinline__ float power_of_2(float x) {
-#ifdef OTHERWISE_EMULATION
-    return exp2f(x);
-#else
-    float y;
-    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
-    return y;
-#endif
 }
 
 struct __align__(8) Two {
@@ -187,15 +172,4 @@ __device__ __forceinline__ void store_rows(
             }
         }
     }
-}
-
-// Over the quad of lanes that has a row
-__device__ __forceinline__ float quad_sum(float v) {
-    v += __shfl_xor_sync(ALL_LANES, v, 1);
-    return v + __shfl_xor_sync(ALL_LANES, v, 2);
-}
-
-__device__ __forceinline__ float quad_max(float v) {
-    v = fmaxf(v, __shfl_xor_sync(ALL_LANES, v, 1));
-    return fmaxf(v, __shfl_xor_sync(ALL_LANES, v, 2));
 }

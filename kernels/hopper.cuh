@@ -6,8 +6,9 @@
 //              nothing. What a tensor is (address, extents, strides, box) stands in a tensor map of 128 bytes that the driver makes.
 //   barriers   count in shared memory: a phase is over when so many threads have arrived and so many bytes have come. Then the next one
 //              begins, and who waits for a phase names it by its parity: 0, 1, 0, 1 …  (9.7.13.15)
-//   products   A warp group, four warps beginning at a multiple of four, multiplies [64, 16] · [16, 256] out of shared memory into its
-//              registers. Nothing of it may be touched until the group has waited for it.  (9.7.15)
+//   products   A warp group, four warps beginning at a multiple of four, multiplies [64, 16] · [16, N] into its registers. The right side
+//              comes out of shared memory, the left from there or out of registers. Nothing of it may be touched until the group has
+//              waited for it.  (9.7.15)
 //
 // In shared memory a box is rows of 128 bytes. Of eight rows, which are 1024 bytes and begin at a multiple of 1024, row r has its 16 bytes
 // number c at place c ^ r. So a tile lies in either of two ways, and 64 numbers of bf16 are such a row:
@@ -51,7 +52,7 @@ __device__ __forceinline__ void barrier_begin(Barrier* b, int arrivals) {
 
 __device__ __forceinline__ void barrier_arrive(Barrier* b) {
 #ifdef OTHERWISE_EMULATION
-    emulated::barrier_arrive(b, 0);
+    emulated::barrier_arrive(b, 0, __LINE__);
 #else
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(shared_address(b)) : "memory");
 #endif
@@ -60,7 +61,7 @@ __device__ __forceinline__ void barrier_arrive(Barrier* b) {
 // Arrives, and has the phase wait for so many bytes of copies.
 __device__ __forceinline__ void barrier_arrive_and_expect(Barrier* b, int bytes) {
 #ifdef OTHERWISE_EMULATION
-    emulated::barrier_arrive(b, bytes);
+    emulated::barrier_arrive(b, bytes, __LINE__);
 #else
     asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(b)), "r"(bytes) : "memory");
 #endif
@@ -147,41 +148,128 @@ __device__ __forceinline__ void wgmma_wait() {
 #endif
 }
 
-// Waits for all products. The compiler may not move what reads the sums before this.
-__device__ __forceinline__ void wgmma_finish(float (&d)[128]) {
-    wgmma_wait<0>();
+// Waits as above, for sums `d` of a product that is done then. The compiler may not move what reads them before this.
+template <int PENDING = 0, int COUNT>
+__device__ __forceinline__ void wgmma_finish(float (&d)[COUNT]) {
+    wgmma_wait<PENDING>();
 #ifndef OTHERWISE_EMULATION
 #pragma unroll
-    for (int i = 0; i < 128; i++) asm volatile("" : "+f"(d[i])::"memory");
+    for (int i = 0; i < COUNT; i++) asm volatile("" : "+f"(d[i])::"memory");
 #endif
 }
 
-// Begins D [64, 256] (+)= A [64, 16] · B [16, 256], operands as above, `lines`: rows along the lines. Lane l of warp w has of D
+// wgmma_bf16 begins D [64, N] (+)= A [64, 16] · B [16, N] for N = 2 · (elements of d). Lane l of warp w has of D
 //
-//     d[4j + 2h + i] = D[16 w + l / 4 + 8 h][8 j + 2 (l % 4) + i]        j < 32, h < 2, i < 2
+//     d[4j + 2h + i] = D[16 w + l / 4 + 8 h][8 j + 2 (l % 4) + i]        j < N / 8, h < 2, i < 2
+//
+// B is an operand as above, `lines`: rows along the lines. A is another, or lies in registers, pairs of neighbours as in mma_bf16: what a
+// warp has of its 16 rows is a fragment of theirs. So there too the rounded sums of one product are the left side of another, and like
+// sums, what a product reads out of registers stays as it is until the product is done.
+#ifndef OTHERWISE_EMULATION
+#define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
+#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
+#define FIRST_32 \
+    "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
+    "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
+#define FIRST_64 FIRST_32 \
+    ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47" \
+    ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
+#define FIRST_128 FIRST_64 \
+    ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79" \
+    ",%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95" \
+    ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111" \
+    ",%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
+#define PREDICATE(accumulate) "{ .reg .pred p; setp.ne.b32 p, " accumulate ", 0; "
+#define WGMMA(n, sums) "wgmma.mma_async.sync.aligned.m64n" n "k16.f32.bf16.bf16 {" sums "}, "
+#endif
+
 template <bool A_LINES, bool B_LINES>
 __device__ __forceinline__ void wgmma_bf16(float (&d)[128], unsigned long long a, unsigned long long b, bool accumulate) {
 #ifdef OTHERWISE_EMULATION
     emulated::wgmma_bf16<256>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
 #else
-#define FOUR(i) "+f"(d[i]), "+f"(d[i + 1]), "+f"(d[i + 2]), "+f"(d[i + 3])
-#define SIXTEEN(i) FOUR(i), FOUR(i + 4), FOUR(i + 8), FOUR(i + 12)
-    asm volatile("{ .reg .pred p; setp.ne.b32 p, %130, 0; wgmma.mma_async.sync.aligned.m64n256k16.f32.bf16.bf16 {"
-        "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15,"
-        "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31,"
-        "%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47,"
-        "%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63,"
-        "%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79,"
-        "%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95,"
-        "%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111,"
-        "%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
-        "}, %128, %129, p, 1, 1, %131, %132; }"
+    asm volatile(PREDICATE("%130") WGMMA("256", FIRST_128) "%128, %129, p, 1, 1, %131, %132; }"
         : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80), SIXTEEN(96), SIXTEEN(112)
         : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
-#undef SIXTEEN
-#undef FOUR
 #endif
 }
+
+template <bool A_LINES, bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[64], unsigned long long a, unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<128>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%66") WGMMA("128", FIRST_64) "%64, %65, p, 1, 1, %67, %68; }"
+        : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48)
+        : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
+#endif
+}
+
+template <bool A_LINES, bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[32], unsigned long long a, unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<64>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%34") WGMMA("64", FIRST_32) "%32, %33, p, 1, 1, %35, %36; }"
+        : SIXTEEN(0), SIXTEEN(16)
+        : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
+#endif
+}
+
+template <bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[64], const unsigned (&a)[4], unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<128>(d, a, b, accumulate, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%69") WGMMA("128", FIRST_64) "{%64,%65,%66,%67}, %68, p, 1, 1, %70; }"
+        : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48)
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((int) accumulate), "n"(B_LINES));
+#endif
+}
+
+template <bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[32], const unsigned (&a)[4], unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<64>(d, a, b, accumulate, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%37") WGMMA("64", FIRST_32) "{%32,%33,%34,%35}, %36, p, 1, 1, %38; }"
+        : SIXTEEN(0), SIXTEEN(16)
+        : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"((int) accumulate), "n"(B_LINES));
+#endif
+}
+
+#ifndef OTHERWISE_EMULATION
+#undef FOUR
+#undef SIXTEEN
+#undef FIRST_32
+#undef FIRST_64
+#undef FIRST_128
+#undef PREDICATE
+#undef WGMMA
+#endif
+
+// Of every sixteen columns of sums a lane has two neighbours in the first eight, and two in the others. Lanes 2i and 2i + 1 exchange some,
+// so that each has four neighbours, from column lane % 2 * 8 + lane % 4 / 2 * 4 on, and a warp reads or writes 32 bytes of each of eight rows
+// at once. Back it goes in the same way.
+__device__ __forceinline__ uint2 exchanged(uint2 pairs) {
+    bool odd = threadIdx.x % 2 != 0;
+    unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs.x : pairs.y, 1);
+    (odd ? pairs.x : pairs.y) = got;
+    return pairs;
+}
+
+// ---- roles --------------------------------------------------------------------------------------------------------------------------
+
+// Who fills or empties stages goes from one to the next, round and round: the stage, and the parity of the round.
+template <int STAGES>
+struct Turn {
+    int stage = 0, parity = 0;
+
+    __device__ __forceinline__ void next() {
+        stage = stage + 1 == STAGES ? 0 : stage + 1;
+        parity ^= stage == 0;
+    }
+};
 
 // A warp group gives registers back, or takes more: COUNT a thread from here on, a multiple of 8. Needs __launch_bounds__(threads, 1), and
 // that all warp groups together have no more than 65536.  (9.7.19.5)

@@ -61,31 +61,12 @@ __device__ inline i64 tiles(const Sizes& p) {
     return p.batch * ((p.m + ROWS - 1) / ROWS) * ((p.n + COLUMNS - 1) / COLUMNS);
 }
 
-// The stages, one after the other, round and round, and the parity of the round.
-struct Turn {
-    int stage = 0, parity = 0;
-
-    __device__ __forceinline__ void next() {
-        stage = stage + 1 == STAGES ? 0 : stage + 1;
-        parity ^= stage == 0;
-    }
-};
-
 // A stripe of LINES lines and 64 terms. With rows along the lines it takes a box for every 64 of them.
 template <bool ALONG_LINES, int LINES>
 __device__ __forceinline__ void fetch(unsigned char* to, const TensorMap* map, i64 line, i64 term, i64 batch, Barrier* full) {
     if (!ALONG_LINES) copy_box(to, map, (int) term, (int) line, (int) batch, full);
     else
         for (int i = 0; i < LINES; i += 64) copy_box(to + i * 128, map, (int) line + i, (int) term, (int) batch, full);
-}
-
-// Of every sixteen columns a lane has two neighbours in the first eight, and two in the others. Lanes 2i and 2i + 1 exchange some, so that
-// each has four neighbours, and a warp reads or writes 32 bytes of each of eight rows at once. Back it goes in the same way.
-__device__ __forceinline__ uint2 exchanged(uint2 pairs) {
-    bool odd = threadIdx.x % 2 != 0;
-    unsigned got = __shfl_xor_sync(ALL_LANES, odd ? pairs.x : pairs.y, 1);
-    (odd ? pairs.x : pairs.y) = got;
-    return pairs;
 }
 
 // Neighbours of a row of n, from column c on, as words; `instead` where it ends, or if there is no row.
@@ -173,7 +154,7 @@ __device__ __forceinline__ void multiply(
     }
     __syncthreads();
     i64 all = tiles(p), steps = (p.k + TERMS - 1) / TERMS;
-    Turn turn;
+    Turn<STAGES> turn;
 
     if (threadIdx.x >= FETCHER) {
         registers_give<24>();

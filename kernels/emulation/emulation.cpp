@@ -107,6 +107,11 @@ void wait_until(bool (*done)(const void*), const void* of, int line) {
     wait(State::UNTIL, line);
 }
 
+void let_others_run(int line) {
+    // Twice, since the order of threads changes from turn to turn: so each of them comes in between.
+    for (int i = 0; i < 2; i++) wait(State::READY, line);
+}
+
 void check_read(const void* from, size_t bytes) {
     for (size_t i = 0; i < bytes; i++) load<uint8_t, 1>(reinterpret_cast<uintptr_t>(from) + i);
 }
@@ -176,6 +181,15 @@ void products_wait(int pending) {
     }
     p.all = std::move(left);
     p.fenced = false;
+}
+
+bool products_read(const void* from, size_t bytes) {
+    for (const Products& p : processor->products) {
+        for (const auto& one : p.all) {
+            if (one.work->reads(from, bytes)) return true;
+        }
+    }
+    return false;
 }
 
 extern "C" {

@@ -97,6 +97,7 @@ void copies_wait(int pending);
 // What a device does by itself, beside its threads.
 struct Work {
     virtual void perform() = 0;
+    virtual bool reads(const void* /*from*/, size_t /*bytes*/) const { return false; }
     virtual ~Work() = default;
 };
 
@@ -105,6 +106,9 @@ void by_itself(Work* work);
 
 // Lets others run until `done(of)`.
 void wait_until(bool (*done)(const void*), const void* of, int line);
+
+// Lets all others run who can, before this thread goes on.
+void let_others_run(int line);
 
 // As if the thread read these bytes; as if it wrote these bytes, which then are under way or a barrier. VISIBLE: the device has written.
 void check_read(const void* from, size_t bytes);
@@ -122,6 +126,9 @@ void products_fence();
 void products_begin(Work* work);
 void products_commit();
 void products_wait(int pending);
+
+// Whether products that are under way in this block, of whatever warp group, read any of these bytes.
+bool products_read(const void* from, size_t bytes);
 
 // Calls a kernel with arguments of its own types.
 template <class... A, size_t... I>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 
 #include "emulation.h"
 
@@ -60,14 +61,17 @@ UNCHECKED inline void barrier_begin(void* at, int arrivals) {
     *static_cast<BarrierState*>(at) = fresh;
 }
 
-UNCHECKED inline void barrier_arrive(void* at, int bytes) {
+UNCHECKED inline void barrier_arrive(void* at, int bytes, int line) {
     refuse_unless_barrier(at);
     auto b = static_cast<BarrierState*>(at);
     if (b->pending == 0) refuse("arrives at a barrier more often than it expects");
     if (bytes < 0 || b->bytes + bytes >= 1 << 20) refuse("has a barrier expect more bytes than it can count");
     b->bytes += bytes;
     b->pending--;
+    auto phase = b->phase;
     complete_phase(b);
+    // Who has waited for this may be faster than what this thread does next.
+    if (b->phase != phase) let_others_run(line);
 }
 
 UNCHECKED inline void barrier_receive(BarrierState* b, int bytes) {
@@ -131,6 +135,7 @@ UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (
     unsigned address = shared_address(target);
     if (address % 128 != 0) refuse("copies a box to shared memory that is not aligned to 128 bytes");
     int rows = (int) map.box[1];
+    if (products_read(target, (size_t) rows * 128)) refuse("copies a box over what a product under way reads");
     mark(target, (size_t) rows * 128, Mark::UNDER_WAY);
     auto copy = new BoxCopy();
     copy->address = address;
@@ -171,10 +176,18 @@ struct Operand {
         return at_shared_address(swizzled_address(address));
     }
 
+    // Piece i of 16 bytes, of which there are two a line.
+    const unsigned char* piece(int i) const { return lines_together ? at(i / 16 * 8, i % 16) : at(i / 2, i % 2 * 8); }
+
+    bool reads(int lines, const void* from, size_t bytes) const {
+        bool any = false;
+        for (int i = 0; i < lines * 2; i++) any |= (size_t) (piece(i) - static_cast<const unsigned char*>(from)) < bytes;
+        return any;
+    }
+
     void refuse_unless_visible(int lines) const {
         for (int i = 0; i < lines * 2; i++) {
-            const unsigned char* chunk = lines_together ? at(i / 16 * 8, i % 16) : at(i / 2, i % 2 * 8);
-            Seen found = seen(chunk, 16);
+            Seen found = seen(piece(i), 16);
             if (found == Seen::WRITTEN_BEFORE_A_FENCE) refuse("multiplies what a thread has written, with no fence since then");
             if (found != Seen::WRITTEN) refuse("multiplies what was never written, or is still under way");
         }
@@ -190,17 +203,75 @@ struct Operand {
     }
 };
 
+// What a thread gives to a product: its sums, its part of the left side if that is in registers, and what is the same for all threads.
+struct GroupShare {
+    float* d;
+    const unsigned* registers;  // of a [64, 16], or none
+    uint64_t a;                 // if there are none
+    uint64_t b;
+    bool accumulate, a_lines, b_lines;
+};
+
+// The left side of a product.
+struct LeftSide {
+    virtual float value(int row, int term) const = 0;
+    virtual void refuse_unless_ready() const = 0;
+    virtual bool reads(const void* from, size_t bytes) const = 0;
+    virtual ~LeftSide() = default;
+};
+
+struct LeftInShared : LeftSide {
+    Operand a;
+
+    explicit LeftInShared(const GroupShare& share) : a(share.a, share.a_lines) { a.refuse_unless_visible(64); }
+
+    float value(int row, int term) const override { return a.value(row, term); }
+
+    void refuse_unless_ready() const override {}
+
+    bool reads(const void* from, size_t bytes) const override { return a.reads(64, from, bytes); }
+};
+
+// Four pairs a thread: of rows g and g + 8, terms 2t and 2t + 1, and both rows again eight terms later.
+struct LeftInRegisters : LeftSide {
+    const unsigned* now[128];
+    unsigned then[128][4];
+
+    UNCHECKED void take(int thread, const unsigned* registers) {
+        now[thread] = registers;
+        std::memcpy(then[thread], registers, sizeof then[thread]);
+    }
+
+    float value(int row, int term) const override {
+        return half_of(then[row / 16 * 32 + row % 8 * 4 + term % 8 / 2][term / 8 * 2 + row % 16 / 8], term % 2);
+    }
+
+    UNCHECKED void refuse_unless_ready() const override {
+        for (int i = 0; i < 128; i++) {
+            if (std::memcmp(now[i], then[i], sizeof then[i]) != 0) refuse("changes registers out of which a product under way reads");
+        }
+    }
+
+    bool reads(const void* /*from*/, size_t /*bytes*/) const override { return false; }
+};
+
 // d [64, N] += a [64, 16] · b [16, N]
 template <int N>
 struct GroupProduct : Work {
-    Operand a, b;
+    std::unique_ptr<LeftSide> a;
+    Operand b;
     bool accumulate;
     float* d[128];
 
-    GroupProduct(const Operand& a, const Operand& b, bool accumulate) : a(a), b(b), accumulate(accumulate) {}
+    explicit GroupProduct(const GroupShare& share) : b(share.b, share.b_lines), accumulate(share.accumulate) {
+        b.refuse_unless_visible(N);
+    }
+
+    bool reads(const void* from, size_t bytes) const override { return a->reads(from, bytes) || b.reads(N, from, bytes); }
 
     UNCHECKED void perform() override {
         static thread_local float columns[16][N];
+        a->refuse_unless_ready();
         for (int k = 0; k < 16; k++) {
             for (int j = 0; j < N; j++) columns[k][j] = b.value(j, k);
         }
@@ -210,7 +281,7 @@ struct GroupProduct : Work {
             float sums[N] = {};
             for (int j = 0; j < N && accumulate; j++) sums[j] = quad[j % 8 / 2][j / 8 * 4 + half + j % 2];
             for (int k = 0; k < 16; k++) {
-                float factor = a.value(row, k);
+                float factor = a->value(row, k);
                 for (int j = 0; j < N; j++) sums[j] += factor * columns[k][j];
             }
             for (int j = 0; j < N; j++) quad[j % 8 / 2][j / 8 * 4 + half + j % 2] = sums[j];
@@ -218,31 +289,33 @@ struct GroupProduct : Work {
     }
 };
 
-// What a thread gives.
 template <int N>
-struct GroupShare {
-    float* d;
-    uint64_t a, b;
-    bool accumulate, a_lines, b_lines;
-};
+inline void begin_product(void** threads) {
+    auto of = [threads](int i) -> const GroupShare& { return *static_cast<const GroupShare*>(threads[i]); };
+    const GroupShare& first = of(0);
+    auto product = std::make_unique<GroupProduct<N>>(first);
+    std::unique_ptr<LeftInRegisters> registers(first.registers == nullptr ? nullptr : new LeftInRegisters());
+    for (int i = 0; i < 128; i++) {
+        if (of(i).a != first.a || of(i).b != first.b || of(i).accumulate != first.accumulate)
+            refuse("multiplies by other descriptors than the rest of its warp group");
+        product->d[i] = of(i).d;
+        if (registers) registers->take(i, of(i).registers);
+    }
+    if (registers) product->a = std::move(registers);
+    else product->a = std::make_unique<LeftInShared>(first);
+    products_begin(product.release());
+}
 
 template <int N>
 inline void wgmma_bf16(float* d, uint64_t a, uint64_t b, bool accumulate, bool a_lines, bool b_lines, int line) {
-    GroupShare<N> mine = {d, a, b, accumulate, a_lines, b_lines};
-    together(128, [](void** threads) {
-        auto of = [threads](int i) { return static_cast<const GroupShare<N>*>(threads[i]); };
-        auto first = of(0);
-        Operand a(first->a, first->a_lines), b(first->b, first->b_lines);
-        a.refuse_unless_visible(64);
-        b.refuse_unless_visible(N);
-        auto product = new GroupProduct<N>(a, b, first->accumulate);
-        for (int i = 0; i < 128; i++) {
-            if (of(i)->a != first->a || of(i)->b != first->b || of(i)->accumulate != first->accumulate)
-                refuse("multiplies by other descriptors than the rest of its warp group");
-            product->d[i] = of(i)->d;
-        }
-        products_begin(product);
-    }, &mine, line);
+    GroupShare mine = {d, nullptr, a, b, accumulate, a_lines, b_lines};
+    together(128, begin_product<N>, &mine, line);
+}
+
+template <int N>
+inline void wgmma_bf16(float* d, const unsigned* a, uint64_t b, bool accumulate, bool b_lines, int line) {
+    GroupShare mine = {d, a, 0, b, accumulate, false, b_lines};
+    together(128, begin_product<N>, &mine, line);
 }
 
 inline void wgmma_fence(int line) {

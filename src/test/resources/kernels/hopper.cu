@@ -35,26 +35,33 @@ KERNEL box(unsigned short* y, MAP map, int rows, int first_x, int first_y, int f
 }
 
 // What `product` does wrong
-enum { NOTHING, DOES_NOT_WAIT_FOR_BOXES, NO_FENCE, OVERWRITES, READS_TOO_EARLY, NEVER_WAITS, HALF_THE_GROUP };
+enum { NOTHING, DOES_NOT_WAIT_FOR_BOXES, NO_FENCE, OVERWRITES, READS_TOO_EARLY, NEVER_WAITS, HALF_THE_GROUP, CHANGES_REGISTERS };
 
-// y [64, 256] = a [64, 64] · b [64, 256] twice over, the second time on top of the first: in two groups, each of four products
-template <bool A_LINES, bool B_LINES>
+// Where register i of sums [64, N] belongs
+template <int N>
+__device__ int element(int i) {
+    int lane = (int) threadIdx.x % 32, row = (int) threadIdx.x / 32 * 16 + lane / 4;
+    return (row + i / 2 % 2 * 8) * N + i / 4 * 8 + lane % 4 * 2 + i % 2;
+}
+
+// y [64, N] = a [64, 64] · b [64, N] twice over, the second time on top of the first: in two groups, each of four products
+template <int N, bool A_LINES, bool B_LINES>
 __device__ void product(float* y, const TensorMap* a, const TensorMap* b, int wrong) {
     DYNAMIC_SHARED(unsigned char, shared);
     unsigned char* a_tile = aligned(shared);
     unsigned char* b_tile = a_tile + 8192;
-    Barrier* came = reinterpret_cast<Barrier*>(b_tile + 4 * 8192);
+    Barrier* came = reinterpret_cast<Barrier*>(b_tile + N / 64 * 8192);
     begin(came, 1);
     if (threadIdx.x == 0) {
-        barrier_arrive_and_expect(came, 5 * 8192);
+        barrier_arrive_and_expect(came, (1 + N / 64) * 8192);
         copy_box(a_tile, a, 0, 0, 0, came);
         if (!B_LINES) copy_box(b_tile, b, 0, 0, 0, came);
         else
-            for (int i = 0; i < 4; i++) copy_box(b_tile + i * 8192, b, i * 64, 0, 0, came);
+            for (int i = 0; i < N / 64; i++) copy_box(b_tile + i * 8192, b, i * 64, 0, 0, came);
     }
     if (wrong != DOES_NOT_WAIT_FOR_BOXES) barrier_wait(came, 0);
     if (wrong == HALF_THE_GROUP && threadIdx.x >= 64) return;
-    float sums[128];
+    float sums[N / 2];
     for (int twice = 0; twice < 2; twice++) {
         if (wrong != NO_FENCE) wgmma_fence();
         for (int k = 0; k < 4; k++) {
@@ -72,25 +79,115 @@ __device__ void product(float* y, const TensorMap* a, const TensorMap* b, int wr
         __syncthreads();
     }
     if (wrong != READS_TOO_EARLY) wgmma_finish(sums);
-    int lane = (int) threadIdx.x % 32, row = (int) threadIdx.x / 32 * 16 + lane / 4;
-    for (int i = 0; i < 128; i++) y[(row + i / 2 % 2 * 8) * 256 + i / 4 * 8 + lane % 4 * 2 + i % 2] = sums[i];
+    for (int i = 0; i < N / 2; i++) y[element<N>(i)] = sums[i];
     if (wrong == READS_TOO_EARLY) wgmma_finish(sums);
 }
 
 KERNEL product_along_terms(float* y, MAP a, MAP b, int wrong) {
-    product<false, false>(y, &a, &b, wrong);
+    product<256, false, false>(y, &a, &b, wrong);
 }
 
 KERNEL product_a_lines(float* y, MAP a, MAP b, int wrong) {
-    product<true, false>(y, &a, &b, wrong);
+    product<256, true, false>(y, &a, &b, wrong);
 }
 
 KERNEL product_b_lines(float* y, MAP a, MAP b, int wrong) {
-    product<false, true>(y, &a, &b, wrong);
+    product<256, false, true>(y, &a, &b, wrong);
 }
 
 KERNEL product_both_lines(float* y, MAP a, MAP b, int wrong) {
-    product<true, true>(y, &a, &b, wrong);
+    product<256, true, true>(y, &a, &b, wrong);
+}
+
+KERNEL product_of_128(float* y, MAP a, MAP b, int wrong) {
+    product<128, false, false>(y, &a, &b, wrong);
+}
+
+// The same of a in registers, and b [64, N] with rows along the lines
+template <int N>
+__device__ void product_of_registers(float* y, const unsigned* a, const TensorMap* b, int wrong) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* b_tile = aligned(shared);
+    Barrier* came = reinterpret_cast<Barrier*>(b_tile + N / 64 * 8192);
+    begin(came, 1);
+    if (threadIdx.x == 0) {
+        barrier_arrive_and_expect(came, N / 64 * 8192);
+        for (int i = 0; i < N / 64; i++) copy_box(b_tile + i * 8192, b, i * 64, 0, 0, came);
+    }
+    barrier_wait(came, 0);
+    float sums[N / 2];
+    unsigned pairs[4][4];
+    for (int twice = 0; twice < 2; twice++) {
+        for (int i = 0; i < 16; i++) {
+            int lane = (int) threadIdx.x % 32, row = (int) threadIdx.x / 32 * 16 + lane / 4 + i % 2 * 8;
+            pairs[i / 4][i % 4] = a[row * 32 + i / 4 * 8 + i / 2 % 2 * 4 + lane % 4];
+        }
+        if (wrong != NO_FENCE || twice == 0) wgmma_fence();
+        for (int k = 0; k < 4; k++) wgmma_bf16<true>(sums, pairs[k], operand(b_tile + k * 2048, 8192), twice + k > 0);
+        wgmma_commit();
+        if (wrong == CHANGES_REGISTERS && threadIdx.x == 77) pairs[2][1] = 0;
+        wgmma_finish(sums);
+    }
+    for (int i = 0; i < N / 2; i++) y[element<N>(i)] = sums[i];
+}
+
+KERNEL product_of_registers_128(float* y, unsigned* a, MAP b, int wrong) {
+    product_of_registers<128>(y, a, &b, wrong);
+}
+
+KERNEL product_of_registers_64(float* y, unsigned* a, MAP b, int wrong) {
+    product_of_registers<64>(y, a, &b, wrong);
+}
+
+// What two groups of products have by and by: y [64, 128] = a [64, 16] · b [16, 128], begun first and waited for alone, or, if it is wrong,
+// one of the second group, z = 2 y
+KERNEL groups(float* y, float* z, int wrong) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* tile = aligned(shared);
+    unsigned short* numbers = reinterpret_cast<unsigned short*>(tile);
+    for (int i = (int) threadIdx.x; i < 3 * 4096; i += 128) numbers[i] = to_bf16(2.f).bits;
+    shared_visible();
+    __syncthreads();
+    float first[64] = {}, second[64] = {};
+    wgmma_fence();
+    wgmma_bf16<false, false>(first, operand(tile, 16), operand(tile + 8192, 16), true);
+    wgmma_commit();
+    for (int i = 0; i < 2; i++) wgmma_bf16<false, false>(second, operand(tile, 16), operand(tile + 8192, 16), true);
+    wgmma_commit();
+    wgmma_finish<1>(first);
+    for (int i = 0; i < 64; i++) y[element<128>(i)] = first[i];
+    if (wrong) for (int i = 0; i < 64; i++) z[element<128>(i)] = second[i];
+    wgmma_finish(second);
+    if (!wrong) for (int i = 0; i < 64; i++) z[element<128>(i)] = second[i];
+}
+
+// y [64, 128]: in each of three rounds, the first 16 columns of a box [128, 64] times themselves; the last box is zeros. A thread behind the
+// warp group brings the boxes, and must not before the group says so: which is too early, if it is wrong.
+KERNEL product_in_rounds(float* y, MAP a, int wrong) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* tile = aligned(shared);
+    Barrier *full = reinterpret_cast<Barrier*>(tile + 16384), *empty = full + 1;
+    begin(full, 1);
+    begin(empty, 4);
+    if (threadIdx.x >= 128) {
+        for (int i = 0; i < 3 && threadIdx.x == 128; i++) {
+            barrier_wait(empty, i % 2 ^ 1);
+            barrier_arrive_and_expect(full, 16384);
+            copy_box(tile, &a, 0, 0, i / 2, full);
+        }
+        return;
+    }
+    float sums[64] = {};
+    for (int i = 0; i < 3; i++) {
+        barrier_wait(full, i % 2);
+        wgmma_fence();
+        wgmma_bf16<false, false>(sums, operand(tile, 16), operand(tile, 16), true);
+        wgmma_commit();
+        if (wrong && threadIdx.x % 32 == 0) barrier_arrive(empty);
+        wgmma_finish(sums);
+        if (!wrong && threadIdx.x % 32 == 0) barrier_arrive(empty);
+    }
+    for (int i = 0; i < 64; i++) y[element<128>(i)] = sums[i];
 }
 
 // y [64, 256]: all are 16 · 2 · 3, of operands that threads have written, and made visible or not; `shift` bytes from where swizzles begin

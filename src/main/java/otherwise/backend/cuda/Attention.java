@@ -5,7 +5,8 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.DType;
 import otherwise.backend.Storage;
 
-/// Launches of `attention.cu` and `attention_back.cu`, or of what stands for them on tensor cores where that can be.
+/// Launches of `attention.cu` and `attention_back.cu`, or of what stands for them on tensor cores where that can be:
+/// by [HopperAttention] or [TensorAttention].
 final class Attention {
     private static final String FILE = "attention";
     private static final String BACK = "attention_back";
@@ -21,14 +22,20 @@ final class Attention {
 
     private final Kernels kernels;
     private final TensorAttention tensor;
+    private final HopperAttention hopper;
 
     Attention(Kernels kernels) {
         this.kernels = kernels;
         tensor = new TensorAttention(kernels);
+        hopper = new HopperAttention(kernels);
     }
 
     void forward(Storage y, Storage logsumexp, Storage q, Storage k, Storage v, AttentionBias added, AttentionSpec s) {
         if (queries(s) == 0) return;
+        if (added == null && hopper.serves(s, y, q, k, v)) {
+            hopper.forward(y, logsumexp, q, k, v, s);
+            return;
+        }
         try (var keyLengths = keyLengths(s)) {
             var arguments = forwardArguments(y, logsumexp, q, k, v, keyLengths, added, s);
             if (tensor.serves(s, q, k, v, biasOf(added), maskOf(added))) {
@@ -76,6 +83,11 @@ final class Attention {
             if (s.length() > 0) {
                 var grid = new Grid(Math.ceilDiv(queries(s), WARPS), 1, 1, WARP, WARPS, 1, 0);
                 kernels.launch(BACK, "attention_delta", grid, new Arguments().with(sums).with(dy).with(y).with(sizes(s)));
+                if (added == null && hopper.serves(s, dq, dk, dv, dy, q, k, v)) {
+                    hopper.toQueries(dq, dy, logsumexp, sums, q, k, v, s);
+                    hopper.toKeys(dk, dv, dy, logsumexp, sums, q, k, v, s);
+                    return;
+                }
                 var arguments = seen(new Arguments().with(dq), dy, logsumexp, sums, q, k, v, keyLengths, added, s);
                 if (fits) tensor.toQueries(arguments, s, added != null);
                 else kernels.launch(BACK, "attention_to_queries_" + suffix(s), grid(s, s.length(), d).shared(shared), arguments);

@@ -27,14 +27,13 @@ final class KernelFiles {
                     "conv3d", "conv3d_tensor", "attention", "attention_back", "attention_tensor", "attention_tensor_back");
 
     /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
-    static final List<String> HOPPER = List.of("matmul_hopper");
+    static final List<String> HOPPER = List.of("matmul_hopper", "attention_hopper", "attention_hopper_back");
 
     /// What they include, `common.cuh` all of them.
     static final List<String> HEADERS =
             List.of(
                     "common.cuh", "activation.cuh", "epilogue.cuh", "tensor_cores.cuh", "hopper.cuh", "attention.cuh",
-                    "attention_tiles.cuh",
-                    "attention_fragments.cuh");
+                    "attention_tiles.cuh", "attention_fragments.cuh", "softmax.cuh", "attention_groups.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");

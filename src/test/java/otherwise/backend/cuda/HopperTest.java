@@ -12,6 +12,7 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.function.Executable;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
 
@@ -91,12 +92,22 @@ class HopperTest {
         }
     }
 
-    /// a [64, 64] · b [64, 256], twice, as the kernel of this name leaves it.
+    /// a [64, 64] · b [64, N], twice, as the kernel of this name leaves it.
     private float[] product(String kernel, float[] a, float[] b, boolean aLines, boolean bLines, int wrong) {
+        int n = b.length / 64;
         var mapA = map(written(aLines ? transposed(a, 64, 64) : a), 64, 64, 1, 64);
-        var mapB = bLines ? map(written(b), 256, 64, 1, 64) : map(written(transposed(b, 64, 256)), 64, 256, 1, 256);
-        var y = fresh(DType.F32, 64 * 256);
+        var mapB = bLines ? map(written(b), n, 64, 1, 64) : map(written(transposed(b, 64, n)), 64, n, 1, n);
+        var y = fresh(DType.F32, 64 * n);
         kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(mapA).with(mapB).with(wrong));
+        return floats(y);
+    }
+
+    /// The same of a in registers.
+    private float[] product(String kernel, float[] a, float[] b, int wrong) {
+        int n = b.length / 64;
+        var y = fresh(DType.F32, 64 * n);
+        kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED),
+                new Arguments().with(y).with(written(a)).with(map(written(b), n, 64, 1, 64)).with(wrong));
         return floats(y);
     }
 
@@ -107,9 +118,10 @@ class HopperTest {
     }
 
     private static float[] twice(float[] a, float[] b) {
-        var y = new float[64 * 256];
+        int n = b.length / 64;
+        var y = new float[b.length];
         for (int i = 0; i < y.length; i++) {
-            for (int k = 0; k < 64; k++) y[i] += 2 * a[i / 256 * 64 + k] * b[k * 256 + i % 256];
+            for (int k = 0; k < 64; k++) y[i] += 2 * a[i / n * 64 + k] * b[k * n + i % n];
         }
         return y;
     }
@@ -126,6 +138,50 @@ class HopperTest {
     }
 
     @Test
+    void productsOfOtherSizes() {
+        var a = numbers(64 * 64);
+        var b = numbers(64 * 128);
+        assertArrayEquals(twice(a, b), product("product_of_128", a, b, false, false, 0));
+    }
+
+    @Test
+    void productsOfRegisters() {
+        var a = numbers(64 * 64);
+        for (int n : new int[] {64, 128}) {
+            var b = numbers(64 * n);
+            var kernel = "product_of_registers_" + n;
+            assertArrayEquals(twice(a, b), product(kernel, a, b, 0));
+            saysOf(() -> product(kernel, a, b, 2), "without a fence");
+            saysOf(() -> product(kernel, a, b, 7), "changes registers");
+        }
+    }
+
+    /// Of two groups, the first is done when one may still be under way, and the second is not.
+    @Test
+    void groupsOfProducts() {
+        for (int wrong = 0; wrong < 2; wrong++) {
+            var y = fresh(DType.F32, 64 * 128);
+            var z = fresh(DType.F32, 64 * 128);
+            kernels.launch(FILE, "groups", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(z).with(wrong));
+            for (float v : floats(y)) assertEquals(64, v);
+            for (float v : floats(z)) assertEquals(wrong == 0 ? 128 : 0, v);
+        }
+    }
+
+    /// Who says too early that a stage may be overwritten, and waits for its product then, is found out.
+    @Test
+    void boxesOverProductsUnderWay() {
+        var ones = new float[128 * 64];
+        Arrays.fill(ones, 1);
+        var y = fresh(DType.F32, 64 * 128);
+        var map = map(written(ones), 64, 128, 1, 128);
+        kernels.launch(FILE, "product_in_rounds", Grid.of(1, 160).shared(SHARED), new Arguments().with(y).with(map).with(0));
+        for (float v : floats(y)) assertEquals(32, v);
+        saysOf(() -> kernels.launch(FILE, "product_in_rounds", Grid.of(1, 160).shared(SHARED), new Arguments().with(y).with(map).with(1)),
+                "over what a product under way reads");
+    }
+
+    @Test
     void productsOfWhatThreadsHaveWritten() {
         var y = fresh(DType.F32, 64 * 256);
         kernels.launch(FILE, "product_of_written", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(1).with(0));
@@ -136,17 +192,17 @@ class HopperTest {
     }
 
     private void says(String kernel, Arguments arguments, String what) {
-        var message =
-                assertThrows(DeviceException.class, () -> kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED), arguments))
-                        .getMessage();
-        assertTrue(message.contains(what), message);
+        saysOf(() -> kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED), arguments), what);
     }
 
     private void saysOfProduct(int wrong, String what) {
         var a = numbers(64 * 64);
         var b = numbers(64 * 256);
-        var message =
-                assertThrows(DeviceException.class, () -> product("product_both_lines", a, b, true, true, wrong)).getMessage();
+        saysOf(() -> product("product_both_lines", a, b, true, true, wrong), what);
+    }
+
+    private static void saysOf(Executable launch, String what) {
+        var message = assertThrows(DeviceException.class, launch).getMessage();
         assertTrue(message.contains(what), message);
     }
 

@@ -83,8 +83,10 @@ class JCudaDriverTest {
     void kernelsForHopperAreCompiledForIt() {
         assumeLinux();
         assumeTrue(haveNvcc(), "there is no nvcc");
-        var code = new String(new KernelCompiler("sm_90").compile("matmul_hopper", DType.BF16), StandardCharsets.ISO_8859_1);
-        assertTrue(Stream.of("matmul_hopper", "matmul_hopper_both_lines").allMatch(code::contains));
+        for (var file : KernelFiles.HOPPER) {
+            var code = new String(new KernelCompiler("sm_90").compile(file, DType.BF16), StandardCharsets.ISO_8859_1);
+            assertTrue(KernelFiles.kernels(KernelFiles.text(file + ".cu")).stream().allMatch(code::contains), file);
+        }
     }
 
     @Test
