@@ -98,6 +98,7 @@ final class JCudaDriver implements Driver {
     private final Map<String, Function> functions = new HashMap<>();
     private final Set<String> code = new LinkedHashSet<>();
     private final KernelCompiler compiler;
+    private final boolean portable;
     /// Where a launch's parameters lie, and the address of each: the driver has copied them when it returns. No kernel may have more.
     private final MemorySegment parameters = Arena.ofAuto().allocate(4096, TensorMap.BYTES);
     private final ByteBuffer addresses = ByteBuffer.allocateDirect(512).order(ByteOrder.nativeOrder());
@@ -123,9 +124,18 @@ final class JCudaDriver implements Driver {
         pools = attribute(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
         multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         compiler = new KernelCompiler(architecture);
+        portable = portable();
         check("cuDevicePrimaryCtxRetain", cuDevicePrimaryCtxRetain(context, device));
         enter();
         check("cuStreamCreate", cuStreamCreate(stream, CU_STREAM_NON_BLOCKING));
+    }
+
+    /// Whether only kernels are wanted that every GPU can run: to tell whose fault, or whose merit, something is.
+    private static boolean portable() {
+        var kernels = System.getenv("OTHERWISE_KERNELS");
+        if (kernels == null || kernels.isEmpty()) return false;
+        if (kernels.equals("portable")) return true;
+        throw new DeviceException("OTHERWISE_KERNELS is " + kernels + "; it can be portable, or unset");
     }
 
     private int attribute(int attribute) {
@@ -145,8 +155,8 @@ final class JCudaDriver implements Driver {
         check("cuDriverGetVersion", cuDriverGetVersion(version));
         var kernels = !code.isEmpty() ? String.join(" and ", code)
                 : KernelCompiler.built(KernelFiles.ALL.getFirst(), DType.F32).isPresent() ? "from this build" : compiler.description();
-        return "%s, %s, driver for CUDA %d.%d, %d of %d MiB free, kernels %s, libraries %s".formatted(model, architecture,
-                version[0] / 1000, version[0] % 1000 / 10, freeMemory() >> 20, totalMemory() >> 20, kernels,
+        return "%s, %s, driver for CUDA %d.%d, %d of %d MiB free, %skernels %s, libraries %s".formatted(model, architecture,
+                version[0] / 1000, version[0] % 1000 / 10, freeMemory() >> 20, totalMemory() >> 20, portable ? "portable " : "", kernels,
                 String.join(" ", JCudaLibraries.loaded()));
     }
 
@@ -157,7 +167,7 @@ final class JCudaDriver implements Driver {
 
     @Override
     public boolean hopper() {
-        return architecture.equals(HOPPER);
+        return architecture.equals(HOPPER) && !portable;
     }
 
     @Override

@@ -123,6 +123,10 @@ class JCudaDriverTest {
         assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90 -DREAL=bf16", lines.get("broken"));
         assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90a -DREAL=bf16", lines.get("for hopper"));
         assertEquals("true 132", lines.get("hopper"));
+        var portable = StandIn.lines(JCudaDriverProbe.class, Map.of("LD_LIBRARY_PATH", folder.toString(), "XDG_CACHE_HOME",
+                folder.toString(), "STAND_IN_STREAM", "32", "OTHERWISE_KERNELS", "portable"));
+        assertEquals("false 132", portable.get("hopper"));
+        assertTrue(portable.get("description").contains(" MiB free, portable kernels "), portable.get("description"));
         assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 1, 1, 1, 3, 3, 0, 0]", lines.get("tensor map"));
         assertTrue(lines.get("unknown").contains("NVRTC 99.9 does not know sm_75"), lines.get("unknown"));
         assertEquals("[2.5, 4.5, 6.5]", lines.get("affine"));
