@@ -1,8 +1,9 @@
 // Elementwise functions and their derivatives, arithmetic with broadcasting, and the optimiser's step.
 //
-// One thread an element, grid-stride; a launch has at most some thousands of blocks of 256. All are limited by memory: ideal traffic is
-// every operand once. Java: backend/cuda/Elementwise.java, tensor/Map.java, tensor/Arithmetic.java.
+// One thread a pack of elements, 16 bytes or a single one (packs.cuh), grid-stride; a launch has at most some thousands of blocks of 256. All
+// are limited by memory: ideal traffic is every operand once. Java: backend/cuda/Elementwise.java, tensor/Map.java, tensor/Arithmetic.java.
 #include "activation.cuh"
+#include "packs.cuh"
 
 // The order of Backend.Unary.
 enum { NEG, ABS, SQUARE, SQRT, EXP, LOG, SIN, COS, TANH, SIGMOID, RELU, SILU, GELU, GELU_TANH };
@@ -39,8 +40,8 @@ __device__ inline float derivative(int f, float x) {
         case LOG: return 1.f / x;
         case SIN: return cosf(x);
         case COS: return -sinf(x);
-        case TANH: return 4.f * sigmoid(2.f * x) * sigmoid(-2.f * x);  // 1 − tanh² would cancel far out
-        case SIGMOID: return sigmoid(x) * sigmoid(-x);
+        case TANH: return 4.f * sigmoid_slope(2.f * x);  // 1 − tanh² would cancel far out
+        case SIGMOID: return sigmoid_slope(x);
         case RELU: return x > 0.f ? 1.f : 0.f;
         case SILU: return silu_slope(x);
         case GELU: return gelu_slope(x);
@@ -48,27 +49,60 @@ __device__ inline float derivative(int f, float x) {
     }
 }
 
+__device__ inline float arithmetic(int f, float u, float v) {
+    switch (f) {
+        case ADD: return u + v;
+        case SUB: return u - v;
+        case MUL: return u * v;
+        default: return u / v;
+    }
+}
+
 // y = f(x). y may be x.
-KERNEL unary(int f, real* y, const real* x, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) put(y + i, function(f, at(x, i)));
+KERNEL unary(int f, real* y, const real* x, i64 n, int pack) {
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            auto v = load<N>(x + e);
+            with_constant<GELU_TANH>(f, [&](auto f) { store<N>(y + e, [&](int k) { return function(f, v[k]); }); });
+        });
+    });
 }
 
 // dx = dy · f′(x). dx may be dy.
-KERNEL unary_backward(int f, real* dx, const real* dy, const real* x, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) put(dx + i, at(dy, i) * derivative(f, at(x, i)));
+KERNEL unary_backward(int f, real* dx, const real* dy, const real* x, i64 n, int pack) {
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            auto g = load<N>(dy + e), v = load<N>(x + e);
+            with_constant<GELU_TANH>(f, [&](auto f) { store<N>(dx + e, [&](int k) { return g[k] * derivative(f, v[k]); }); });
+        });
+    });
 }
 
 // y = x·scale + offset. y may be x.
-KERNEL affine(real* y, const real* x, float scale, float offset, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) put(y + i, fmaf(at(x, i), scale, offset));
+KERNEL affine(real* y, const real* x, float scale, float offset, i64 n, int pack) {
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            auto v = load<N>(x + e);
+            store<N>(y + e, [&](int k) { return fmaf(v[k], scale, offset); });
+        });
+    });
 }
 
 // y += alpha·x
-KERNEL axpy(real* y, float alpha, const real* x, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) put(y + i, fmaf(alpha, at(x, i), at(y, i)));
+KERNEL axpy(real* y, float alpha, const real* x, i64 n, int pack) {
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            auto old = load<N>(y + e), v = load<N>(x + e);
+            store<N>(y + e, [&](int k) { return fmaf(alpha, v[k], old[k]); });
+        });
+    });
 }
 
-// Where a and b stand for each element of a dense y: the fastest axis last.
+// Where a and b stand for each pack of a dense y: the fastest axis last, which counts packs.
 struct Broadcast {
     i64 rank;
     i64 dims[8];
@@ -76,19 +110,33 @@ struct Broadcast {
     i64 b[8];
 };
 
-// y = a f b, a and b read with their own strides (0 repeats)
-KERNEL binary(int f, real* y, const real* a, const real* b, Broadcast axes, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) {
-        i64 rest = i, ia = 0, ib = 0;
-        for (int d = (int) axes.rank - 1; d >= 0; d--) {
-            i64 index = rest % axes.dims[d];
-            rest /= axes.dims[d];
-            ia += index * axes.a[d];
-            ib += index * axes.b[d];
-        }
-        float u = at(a, ia), v = at(b, ib);
-        put(y + i, f == ADD ? u + v : f == SUB ? u - v : f == MUL ? u * v : u / v);
-    }
+// N neighbours, or the same one N times
+template <int N>
+__device__ __forceinline__ Pack<real, N> load_or_repeat(const real* x, bool repeat) {
+    if (!repeat) return load<N>(x);
+    Pack<real, N> pack;
+    pack.fill(*x);
+    return pack;
+}
+
+// y = a f b of n elements, a and b read with their own strides (0 repeats): along the fastest axis 1 or 0, where packs have several elements
+KERNEL binary(int f, real* y, const real* a, const real* b, Broadcast axes, i64 n, int pack) {
+    int last = (int) axes.rank - 1;
+    bool repeat_a = axes.a[last] == 0, repeat_b = axes.b[last] == 0;
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            i64 rest = e / N, ia = 0, ib = 0;
+            for (int d = last; d > 0; d--) {
+                i64 index = rest % axes.dims[d];
+                rest /= axes.dims[d];
+                ia += index * axes.a[d];
+                ib += index * axes.b[d];
+            }
+            auto u = load_or_repeat<N>(a + ia + rest * axes.a[0], repeat_a), v = load_or_repeat<N>(b + ib + rest * axes.b[0], repeat_b);
+            with_constant<DIV>(f, [&](auto f) { store<N>(y + e, [&](int k) { return arithmetic(f, u[k], v[k]); }); });
+        });
+    });
 }
 
 // What a step of AdamW needs, computed in double: 1 − β in float would have lost half its digits.
@@ -101,15 +149,21 @@ struct AdamW {
     float eps;
 };
 
-// A step of AdamW (Loshchilov & Hutter 2019), in place.
-// m and v are floats whatever the storage: of 8 digits, 0.999 · v would be v again.
-KERNEL adamw(real* p, float* m, float* v, const real* g, AdamW s, i64 n) {
-    for (i64 i = thread_number(); i < n; i += thread_count()) {
-        float gi = at(g, i);
-        float mi = s.beta1 * at(m, i) + s.rest1 * gi;
-        float vi = s.beta2 * at(v, i) + s.rest2 * gi * gi;
-        put(m + i, mi);
-        put(v + i, vi);
-        put(p + i, at(p, i) * s.keep - s.rate * mi / (sqrtf(vi) * s.root + s.eps));
-    }
+// A step of AdamW (Loshchilov & Hutter 2019), in place. m and v are floats whatever the storage: of 8 digits, 0.999 · v would be v again.
+KERNEL adamw(real* p, float* m, float* v, const real* g, AdamW s, i64 n, int pack) {
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        each_pack<N>(n, [&](i64 e) {
+            auto ps = load<N>(p + e), gs = load<N>(g + e);
+            auto ms = load<N>(m + e), vs = load<N>(v + e);
+            float mi[N], vi[N];
+            for (int k = 0; k < N; k++) {
+                mi[k] = s.beta1 * ms[k] + s.rest1 * gs[k];
+                vi[k] = s.beta2 * vs[k] + s.rest2 * gs[k] * gs[k];
+            }
+            write(m + e, mi);
+            write(v + e, vi);
+            store<N>(p + e, [&](int k) { return ps[k] * s.keep - s.rate * mi[k] / (sqrtf(vi[k]) * s.root + s.eps); });
+        });
+    });
 }

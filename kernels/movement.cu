@@ -1,7 +1,7 @@
 // Moving elements without changing them: fills, strided copies, rows by number.
 //
 // One thread an element, grid-stride, blocks of 256. Ideal traffic: every element read and written once. Kernels that only move come
-// once for each size of an element. Java: backend/cuda/Movement.java, tensor/Copy.java.
+// once for each size of an element, and copies for 16 bytes of neighbours. Java: backend/cuda/Movement.java, tensor/Copy.java.
 #include "common.cuh"
 
 // Where y and x stand for each element of a walk over `dims`, the fastest axis last.
@@ -21,13 +21,13 @@ template <class T>
 __device__ inline void copy_elements(T* y, const T* x, const Strides& axes, i64 n) {
     for (i64 i = thread_number(); i < n; i += thread_count()) {
         i64 rest = i, iy = 0, ix = 0;
-        for (int d = (int) axes.rank - 1; d >= 0; d--) {
+        for (int d = (int) axes.rank - 1; d > 0; d--) {
             i64 index = rest % axes.dims[d];
             rest /= axes.dims[d];
             iy += index * axes.y[d];
             ix += index * axes.x[d];
         }
-        y[iy] = x[ix];
+        y[iy + rest * axes.y[0]] = x[ix + rest * axes.x[0]];
     }
 }
 
@@ -62,6 +62,11 @@ KERNEL copy_4(unsigned* y, const unsigned* x, Strides axes, i64 n) {
 }
 
 KERNEL copy_8(i64* y, const i64* x, Strides axes, i64 n) {
+    copy_elements(y, x, axes, n);
+}
+
+// The same for neighbours on both sides, 16 bytes of them at once, where all of these are aligned; dims and strides count 16 bytes.
+KERNEL copy_16(uint4* y, const uint4* x, Strides axes, i64 n) {
     copy_elements(y, x, axes, n);
 }
 

@@ -21,32 +21,13 @@
 // row change places from row to row: `swizzled`.
 #pragma once
 
-#include "common.cuh"
+#include "packs.cuh"
 
 // Where the 16 bytes number `chunk` of row `row` lie, in units of 16 bytes, if rows have CHUNKS of them (4, or a multiple of 8): eight
 // rows at the same chunk are in eight different places modulo 128 bytes.
 template <int CHUNKS>
 __device__ __forceinline__ int swizzled(int row, int chunk) {
     return CHUNKS == 4 ? row * 4 + (chunk ^ (row >> 1 & 3)) : row * CHUNKS + (chunk ^ (row & 7));
-}
-
-// Two floats as bf16, rounded to nearest even: `low` in the lower half.
-__device__ __forceinline__ unsigned bf16_pair(float low, float high) {
-#ifdef OTHERWISE_EMULATION
-    return (unsigned) to_bf16(low).bits | (unsigned) to_bf16(high).bits << 16;
-#else
-    unsigned pair;
-    asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-    return pair;
-#endif
-}
-
-__device__ __forceinline__ float low_of(unsigned pair) {
-    return __int_as_float((int) (pair << 16));
-}
-
-__device__ __forceinline__ float high_of(unsigned pair) {
-    return __int_as_float((int) (pair & 0xffff0000u));
 }
 
 // The bits of a float, rounded to what tensor cores see of it.
@@ -130,14 +111,5 @@ __device__ __forceinline__ void copies_wait() {
     emulated::copies_wait(PENDING);
 #else
     asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
-#endif
-}
-
-// Writes 16 bytes to device memory, aligned to 16 bytes, by one instruction: a plain store of four floats may come apart in the compiler.
-__device__ __forceinline__ void store_16_bytes(void* to, unsigned a, unsigned b, unsigned c, unsigned d) {
-#ifdef OTHERWISE_EMULATION
-    *static_cast<uint4*>(to) = uint4{a, b, c, d};
-#else
-    asm volatile("st.global.v4.b32 [%0], {%1,%2,%3,%4};" ::"l"(__cvta_generic_to_global(to)), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
 #endif
 }

@@ -25,7 +25,9 @@ void fault(uintptr_t address, size_t bytes, bool store) {
         const char* of = in_shared ? "dynamic shared memory" : "a buffer";
         bool barrier = false;
         for (size_t i = 0; i < bytes && from + bytes <= size; i++) barrier |= (shadow[at + i] & BARRIER) != 0;
-        if (from + bytes > size) {
+        if (address % bytes != 0) {
+            p.fail(*p.running, "%s %zu bytes at byte %zu of %s, where they are not aligned", what, bytes, from, of);
+        } else if (from + bytes > size) {
             p.fail(*p.running, "%s %zu bytes at byte %zu of %s of %zu bytes", what, bytes, from, of, size);
         } else if (barrier) {
             p.fail(*p.running, "%s %zu bytes at byte %zu of %s, where a barrier is", what, bytes, from, of);
@@ -33,6 +35,14 @@ void fault(uintptr_t address, size_t bytes, bool store) {
             p.fail(*p.running, "reads %zu bytes that were never written, at byte %zu of %s of %zu bytes", bytes, from, of, size);
         }
     }
+}
+
+// Words lie at multiples of their size, on every device.
+template <size_t BYTES>
+inline void check_aligned(uintptr_t address, bool store) {
+    if (address % BYTES == 0 || address - reinterpret_cast<uintptr_t>(arena) >= ARENA) return;
+    fault(address, BYTES, store);
+    processor->leave();
 }
 
 template <class Word, size_t BYTES>
@@ -71,10 +81,20 @@ inline void store(uintptr_t address) {
 extern "C" {
 
 void __asan_load1_noabort(uintptr_t a) { load<uint8_t, 1>(a); }
-void __asan_load2_noabort(uintptr_t a) { load<uint16_t, 2>(a); }
-void __asan_load4_noabort(uintptr_t a) { load<uint32_t, 4>(a); }
-void __asan_load8_noabort(uintptr_t a) { load<uint64_t, 8>(a); }
+void __asan_load2_noabort(uintptr_t a) {
+    check_aligned<2>(a, false);
+    load<uint16_t, 2>(a);
+}
+void __asan_load4_noabort(uintptr_t a) {
+    check_aligned<4>(a, false);
+    load<uint32_t, 4>(a);
+}
+void __asan_load8_noabort(uintptr_t a) {
+    check_aligned<8>(a, false);
+    load<uint64_t, 8>(a);
+}
 void __asan_load16_noabort(uintptr_t a) {
+    check_aligned<16>(a, false);
     load<uint64_t, 8>(a);
     load<uint64_t, 8>(a + 8);
 }
@@ -82,10 +102,22 @@ void __asan_loadN_noabort(uintptr_t a, size_t n) {
     for (size_t i = 0; i < n; i++) load<uint8_t, 1>(a + i);
 }
 void __asan_store1_noabort(uintptr_t a) { store<1>(a); }
-void __asan_store2_noabort(uintptr_t a) { store<2>(a); }
-void __asan_store4_noabort(uintptr_t a) { store<4>(a); }
-void __asan_store8_noabort(uintptr_t a) { store<8>(a); }
-void __asan_store16_noabort(uintptr_t a) { store<16>(a); }
+void __asan_store2_noabort(uintptr_t a) {
+    check_aligned<2>(a, true);
+    store<2>(a);
+}
+void __asan_store4_noabort(uintptr_t a) {
+    check_aligned<4>(a, true);
+    store<4>(a);
+}
+void __asan_store8_noabort(uintptr_t a) {
+    check_aligned<8>(a, true);
+    store<8>(a);
+}
+void __asan_store16_noabort(uintptr_t a) {
+    check_aligned<16>(a, true);
+    store<16>(a);
+}
 void __asan_storeN_noabort(uintptr_t a, size_t n) {
     for (size_t i = 0; i < n; i++) store<1>(a + i);
 }

@@ -88,6 +88,11 @@ void together(int team, void (*all)(void** given), void* mine, int line);
 // Ends the launch: this thread did what no device can do.
 [[noreturn]] void refuse(const char* what);
 
+// What a thread reads or writes 16 bytes at.
+inline void check_aligned(const void* at) {
+    if ((uintptr_t) at % 16 != 0) refuse("reads or writes 16 bytes at once, where they are not aligned to 16 bytes");
+}
+
 // A copy of 16 bytes that takes its time: half of the threads copy at once, the others when they wait for it. Until then nobody may
 // read what it overwrites.
 void copy_later(void* to, const uint64_t (&bytes)[2]);

@@ -1,5 +1,5 @@
 // Kernels that do what no kernel may do: see EmulatedDriverTest.
-#include "common.cuh"
+#include "packs.cuh"
 
 KERNEL writes_beyond(real* y) {
     put(y + thread_number(), 1.f);
@@ -13,6 +13,22 @@ KERNEL reads_beyond(real* y, const real* x, i64 n) {
 KERNEL reads_unwritten(real* y, const real* x, i64 n) {
     i64 i = thread_number();
     if (i < n) put(y + i, at(x, i));
+}
+
+KERNEL reads_16_bytes(real* y, const real* x) {
+    store<1>(y, [&](int) { return load<PACK>(x)[0]; });
+}
+
+KERNEL writes_16_bytes(real* y) {
+    store<PACK>(y, [&](int) { return 1.f; });
+}
+
+KERNEL copies_8_bytes(i64* y, const i64* x) {
+    *y = *x;
+}
+
+KERNEL copies_16_bytes(uint4* y, const uint4* x) {
+    *y = *x;
 }
 
 KERNEL some_reach_the_barrier(real* y) {

@@ -52,6 +52,25 @@ public record Axes(long[] dims, long[][] strides) {
         return n;
     }
 
+    /// Whether array `a` lies in packs of `n` neighbours along the fastest axis, all of which begin at a multiple of `n` elements.
+    public boolean hasPacks(int a, long n) {
+        if (innerStride(a) != 1 || inner() % n != 0) return false;
+        return Arrays.stream(strides[a], 0, rank() - 1).allMatch(stride -> stride % n == 0);
+    }
+
+    /// The same way in steps of `n` elements along the fastest axis; strides go on counting elements.
+    public Axes inPacks(long n) {
+        int last = rank() - 1;
+        var d = dims.clone();
+        d[last] /= n;
+        var s = new long[strides.length][];
+        for (int a = 0; a < s.length; a++) {
+            s[a] = strides[a].clone();
+            s[a][last] *= n;
+        }
+        return new Axes(d, s);
+    }
+
     /// The other axes.
     public Axes without(int first, int second) {
         var kept = IntStream.range(0, dims.length).filter(i -> i != first && i != second).toArray();

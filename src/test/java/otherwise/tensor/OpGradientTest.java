@@ -43,16 +43,19 @@ class OpGradientTest {
                 of("mul with itself", x -> x.get(0).mul(x.get(0)), s(7)),
                 of("div", x -> x.get(0).div(x.get(1).square().plus(1)), s(2, 3), s(3)),
                 of("affine", x -> x.get(0).affine(-2.5, 3), s(4, 3)),
-                of("one element", x -> x.get(0).mul(x.get(1)), s(1), s(1)));
+                of("one element", x -> x.get(0).mul(x.get(1)), s(1), s(1)),
+                of("mul, packs", x -> x.get(0).mul(x.get(1)).affine(-2.5, 3), s(2, 3, 16), s(2, 3, 16)),
+                of("sub row and div column, packs", x -> x.get(0).sub(x.get(1)).div(x.get(2).square().plus(1)), s(2, 3, 16), s(16),
+                        s(2, 3, 1)));
     }
 
     @TestFactory
     Stream<DynamicTest> unary() {
-        return Stream.of(Unary.values()).map(f -> switch (f) {
+        return Stream.of(Unary.values()).flatMap(f -> Stream.of(7, 16).map(n -> switch (f) {
             // Away from the kinks at 0, and inside the domain.
-            case LOG, SQRT, ABS, RELU -> of(f.name(), x -> x.get(0).square().plus(0.5).map(f), s(3, 7));
-            default -> of(f.name(), x -> x.get(0).map(f), s(3, 7));
-        });
+            case LOG, SQRT, ABS, RELU -> of(f + " " + n, x -> x.get(0).square().plus(0.5).map(f), s(3, n));
+            default -> of(f + " " + n, x -> x.get(0).map(f), s(3, n));
+        }));
     }
 
     @TestFactory
@@ -71,7 +74,11 @@ class OpGradientTest {
                 of("chunk", x -> x.get(0).chunk(3, 1).get(1), s(2, 6)),
                 of("stack", Tensor::stack, s(2, 3), s(2, 3)),
                 of("gather rows", x -> x.get(0).gatherRows(Tensor.indices(x.get(0).backend(), new long[] {2, -1, 0, 2, 2}, 5)), s(3, 4)),
-                of("upsample 2x", x -> x.get(0).upsample2x(), s(2, 3, 5)));
+                of("upsample 2x", x -> x.get(0).upsample2x(), s(2, 3, 5)),
+                of("upsample 2x, packs", x -> x.get(0).upsample2x(), s(2, 3, 16)),
+                of("sum axis, packs", x -> x.get(0).sum(1), s(2, 3, 16)),
+                of("sum last axis, packs", x -> x.get(0).sum(2), s(2, 3, 16)),
+                of("concat, packs", x -> Tensor.concat(1, x), s(2, 24), s(2, 16)));
     }
 
     @TestFactory
@@ -98,6 +105,9 @@ class OpGradientTest {
                         s(5, 9), s(1, 1, 5)),
                 of("gated linear of itself", x -> x.get(0).addLinear(x.get(2), x.get(0), x.get(1), null), s(3, 2, 4), s(4, 4), s(3, 1, 4)),
                 of("linear through a frozen gate", OpGradientTest::frozenGate, s(2, 3, 4), s(2, 3, 5), s(4, 5), s(4)),
+                of("gated linear, packs", x -> x.get(0).addLinear(x.get(4), x.get(1), x.get(2), x.get(3)), s(2, 3, 16), s(2, 3, 5),
+                        s(16, 5),
+                        s(16), s(2, 1, 16)),
                 of("two linear branches", OpGradientTest::twoBranches, s(3, 5), s(4, 5), s(4)),
                 of("attention", x -> x.get(0).attention(x.get(1), x.get(2), 0.6, null), s(2, 3, 2, 4), s(2, 5, 2, 4), s(2, 5, 2, 4)),
                 of(
@@ -158,6 +168,16 @@ class OpGradientTest {
                 of("channel norm", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 5), s(3)),
                 of("channel norm, silu", x -> x.get(0).channelNormSilu(x.get(1)), s(2, 3, 2, 5), s(3)),
                 of("rope", x -> x.get(0).rope(angles(x.get(0), 3, 2, false), angles(x.get(0), 3, 2, true)), s(2, 3, 2, 4)),
+                of("softmax, packs", x -> x.get(0).softmax(), s(2, 16)),
+                of("log softmax, packs", x -> x.get(0).logSoftmax(), s(2, 16)),
+                of("layer norm, packs", x -> x.get(0).layerNorm(x.get(1), x.get(2), 1e-5), s(3, 16), s(16), s(16)),
+                of("layer norm, plain, packs", x -> x.get(0).layerNorm(null, null, 1e-6), s(3, 16)),
+                of("modulated norm, packs", x -> x.get(0).modulatedNorm(x.get(1), x.get(2), 1e-5), s(2, 3, 16), s(2, 1, 16), s(2, 1, 16)),
+                of("rms norm, packs", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(3, 16), s(16)),
+                of("rms norm of several warps, packs", x -> x.get(0).rmsNorm(x.get(1), 1e-6), s(2, 2064), s(2064)),
+                of("channel norm, packs", x -> x.get(0).channelNorm(x.get(1)), s(2, 3, 2, 4, 2), s(3)),
+                of("channel norm, silu, packs", x -> x.get(0).channelNormSilu(x.get(1)), s(2, 7, 3, 8), s(7)),
+                of("rms norm, rope, packs", OpGradientTest::normalisedAndTurned, s(2, 3, 3, 16), s(48)),
                 of("rms norm, rope", OpGradientTest::normalisedAndTurned, s(2, 3, 3, 4), s(12)),
                 of("rms norm, rope, one pair", OpGradientTest::normalisedAndTurned, s(1, 1, 1, 2), s(2)),
                 of("rms norm, rope, many rows", OpGradientTest::normalisedAndTurned, s(2, 19, 5, 14), s(70)));

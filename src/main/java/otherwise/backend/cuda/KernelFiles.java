@@ -23,7 +23,8 @@ final class KernelFiles {
     /// The kernel files, without `.cu`.
     static final List<String> ALL =
             List.of(
-                    "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "channel_norm", "matmul", "matmul_tensor",
+                    "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "softmax", "rms_norm_rope", "channel_norm",
+                    "matmul", "matmul_tensor",
                     "conv3d", "conv3d_tensor", "attention", "attention_back", "attention_tensor", "attention_tensor_back");
 
     /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
@@ -32,8 +33,8 @@ final class KernelFiles {
     /// What they include, `common.cuh` all of them.
     static final List<String> HEADERS =
             List.of(
-                    "common.cuh", "activation.cuh", "epilogue.cuh", "tensor_cores.cuh", "hopper.cuh", "attention.cuh",
-                    "attention_tiles.cuh", "attention_fragments.cuh", "softmax.cuh", "attention_groups.cuh");
+                    "common.cuh", "packs.cuh", "rows.cuh", "activation.cuh", "epilogue.cuh", "tensor_cores.cuh", "hopper.cuh",
+                    "attention.cuh", "attention_tiles.cuh", "attention_fragments.cuh", "softmax.cuh", "attention_groups.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");

@@ -5,6 +5,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.Map;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Storage;
 
 /// The kernels of one backend, by file and name.
 final class Kernels {
@@ -13,6 +14,9 @@ final class Kernels {
 
     /// Blocks of a launch at most where threads go on to further elements: several for each multiprocessor of the largest device.
     private static final long BLOCKS = 8192;
+
+    /// Bytes that a thread moves at once.
+    static final int PACK = 16;
 
     private final Driver driver;
     private final DevicePool pool;
@@ -57,6 +61,22 @@ final class Kernels {
     /// A launch in which every thread goes from one of `n` elements to the next; nothing if there are none.
     void over(long n, String file, String kernel, Arguments arguments) {
         if (n > 0) launch(file, kernel, Grid.of(Math.clamp((n + BLOCK - 1) / BLOCK, 1, BLOCKS), BLOCK), arguments);
+    }
+
+    /// How many elements a thread moves at once, as `packs.cuh` has it: those of 16 bytes, if every operand begins at a multiple of 16 bytes and
+    /// they go into `length`, else one.
+    ///
+    /// @param operands of the type in which results are stored, or floats that go with them; may be null
+    int pack(long length, Storage... operands) {
+        int pack = PACK / real.bytes();
+        return length % pack == 0 && aligned(operands) ? pack : 1;
+    }
+
+    /// Whether all of these begin at a multiple of 16 bytes.
+    static boolean aligned(Storage... operands) {
+        long addresses = 0;
+        for (var operand : operands) addresses |= CudaStorage.address(operand);
+        return addresses % PACK == 0;
     }
 
     /// Working memory for the launches of one call.

@@ -51,10 +51,22 @@ final class Movement {
                 .toArray();
         var axes = Axes.merged(sorted(dims, order), sorted(yStrides, order), sorted(xStrides, order));
         if (axes.size() == 0) return;
-        var arguments =
-                new Arguments().with(y.slice(yOffset, y.size() - yOffset)).with(x.slice(xOffset, x.size() - xOffset)).with(struct(axes))
-                        .with(axes.size());
-        kernels.over(axes.size(), FILE, "copy_" + y.type().bytes(), arguments);
+        var to = y.slice(yOffset, y.size() - yOffset);
+        var from = x.slice(xOffset, x.size() - xOffset);
+        int bytes = y.type().bytes();
+        int pack = Kernels.PACK / bytes;
+        if (axes.hasPacks(0, pack) && axes.hasPacks(1, pack) && Kernels.aligned(to, from)) {
+            axes = ofPacks(axes, pack);
+            bytes = Kernels.PACK;
+        }
+        kernels.over(axes.size(), FILE, "copy_" + bytes, new Arguments().with(to).with(from).with(struct(axes)).with(axes.size()));
+    }
+
+    /// The same way as over elements of a pack's size.
+    private static Axes ofPacks(Axes axes, int pack) {
+        var packs = axes.inPacks(pack);
+        for (var strides : packs.strides()) for (int i = 0; i < strides.length; i++) strides[i] /= pack;
+        return packs;
     }
 
     private static long[] sorted(long[] values, int[] order) {

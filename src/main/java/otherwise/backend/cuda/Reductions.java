@@ -30,14 +30,15 @@ final class Reductions {
         long parts = Math.max(1, Math.ceilDiv(n, stretch));
         try (var made = kernels.scratch(DType.F32, outer * parts * inner)) {
             var sums = made.storage();
+            // What kernels made is floats, and little.
+            int pack = first ? kernels.pack(inner == 1 ? n : inner, x) : 1;
             var arguments = new Arguments().with(f).with(sums).with(x).with(n);
-            if (inner == 1) {
-                arguments.with(stretch).with(parts);
-                kernels.launch(FILE, first ? "reduce_rows_first" : "reduce_rows_again", Grid.of(outer * parts, Kernels.BLOCK), arguments);
-            } else {
-                arguments.with(inner).with(stretch).with(parts).with(sums.size());
-                kernels.over(sums.size(), FILE, first ? "reduce_columns_first" : "reduce_columns_again", arguments);
-            }
+            var kernel = (inner == 1 ? "reduce_rows_" : "reduce_columns_") + (first ? "first" : "again");
+            if (inner == 1) arguments.with(stretch).with(parts);
+            else arguments.with(inner).with(stretch).with(parts).with(sums.size());
+            if (first) arguments.with(pack);
+            if (inner == 1) kernels.launch(FILE, kernel, Grid.of(outer * parts, Kernels.BLOCK), arguments);
+            else kernels.over(sums.size() / pack, FILE, kernel, arguments);
             if (parts > 1) reduce(f, y, sums, outer, parts, inner, false);
             else kernels.over(y.size(), FILE, "reduce_store", new Arguments().with(y).with(sums).with(y.size()));
         }

@@ -3,24 +3,30 @@ package otherwise.backend.cuda;
 import otherwise.backend.DType;
 import otherwise.backend.Storage;
 
-/// Launches of `rows.cu` and `channel_norm.cu`.
+/// Launches of `rows.cu`, `softmax.cu`, `rms_norm_rope.cu` and `channel_norm.cu`.
 final class Rows {
     private static final String FILE = "rows";
+    private static final String SOFTMAX = "softmax";
+    private static final String TURNED = "rms_norm_rope";
     private static final String CHANNELS = "channel_norm";
 
-    /// Rows up to this length have a warp each, `WARPS` a block.
-    private static final long SHORT = 1024;
     private static final int WARP = 32;
-    private static final int WARPS = 8;
 
-    /// Rows from this length on have the largest of blocks.
-    private static final long LONG = 16_384;
-    private static final int LARGE_BLOCK = 1024;
+    /// As in `rows.cuh`: packs of a row that a thread keeps, and the most warps of a block.
+    private static final int HELD = 4;
+    private static final int MOST_WARPS = 16;
+
+    /// Rows of a block, where a warp has one.
+    private static final int SHORT_ROWS = 8;
 
     /// Threads that a sum over rows should have at least, and rows of a stretch at least.
     private static final long SUMMING = 65_536;
     private static final long FEWEST_ROWS = 16;
     private static final long MOST_PARTS = 1024;
+
+    /// As in `channel_norm.cu`: packs of pixels beside each other in a block, and channels that a thread keeps.
+    private static final int PACKS_OF_PIXELS = 8;
+    private static final int HELD_CHANNELS = 6;
 
     /// Pixels of a stretch: 16 for each thread.
     private static final long PIXELS = 16L * Kernels.BLOCK;
@@ -31,28 +37,30 @@ final class Rows {
         this.kernels = kernels;
     }
 
-    private void launch(String kernel, Arguments arguments, long rows, long c) {
+    /// A row has as many warps as keep it in registers, as long as a block can have so many.
+    private void launch(String file, String kernel, Arguments arguments, long rows, long c, int pack) {
         if (rows * c == 0) return;
-        Grid grid;
-        if (c <= SHORT) grid = new Grid(Math.ceilDiv(rows, WARPS), 1, 1, WARP, WARPS, 1, 0);
-        else grid = Grid.of(rows, c < LONG ? Kernels.BLOCK : LARGE_BLOCK);
-        kernels.launch(FILE, kernel, grid, arguments.with(rows).with(c));
+        int warps = (int) Math.min(Math.ceilDiv(c, (long) pack * WARP * HELD), MOST_WARPS);
+        var grid = warps == 1
+                ? new Grid(Math.ceilDiv(rows, SHORT_ROWS), 1, 1, WARP, SHORT_ROWS, 1, 0)
+                : Grid.of(rows, warps * WARP);
+        kernels.launch(file, kernel, grid, arguments.with(rows).with(c).with(pack));
     }
 
     void softmax(Storage y, Storage x, long rows, long c) {
-        launch("softmax", new Arguments().with(y).with(x), rows, c);
+        launch(SOFTMAX, "softmax", new Arguments().with(y).with(x), rows, c, kernels.pack(c, y, x));
     }
 
     void softmaxBackward(Storage dx, Storage dy, Storage y, long rows, long c) {
-        launch("softmax_backward", new Arguments().with(dx).with(dy).with(y), rows, c);
+        launch(SOFTMAX, "softmax_backward", new Arguments().with(dx).with(dy).with(y), rows, c, kernels.pack(c, dx, dy, y));
     }
 
     void logSoftmax(Storage y, Storage x, long rows, long c) {
-        launch("log_softmax", new Arguments().with(y).with(x), rows, c);
+        launch(SOFTMAX, "log_softmax", new Arguments().with(y).with(x), rows, c, kernels.pack(c, y, x));
     }
 
     void logSoftmaxBackward(Storage dx, Storage dy, Storage y, long rows, long c) {
-        launch("log_softmax_backward", new Arguments().with(dx).with(dy).with(y), rows, c);
+        launch(SOFTMAX, "log_softmax_backward", new Arguments().with(dx).with(dy).with(y), rows, c, kernels.pack(c, dx, dy, y));
     }
 
     void layerNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage w, Storage b, double eps, long rows, long c) {
@@ -68,7 +76,7 @@ final class Rows {
     private void layerNorm(Storage y, Storage mean, Storage rstd, Storage x, Storage w, Storage b, float plus, double eps, long groups,
             long length, long c) {
         var arguments = new Arguments().with(y).with(mean).with(rstd).with(x).with(w).with(b).with(plus).with(length).with((float) eps);
-        launch("layer_norm", arguments, groups * length, c);
+        launch(FILE, "layer_norm", arguments, groups * length, c, kernels.pack(c, y, x, w, b));
     }
 
     void layerNormBackward(Storage dx, Storage dw, Storage db, Storage dy, Storage x, Storage mean, Storage rstd, Storage w, long rows,
@@ -82,7 +90,7 @@ final class Rows {
     }
 
     void rmsNorm(Storage y, Storage r, Storage x, Storage w, double eps, long rows, long c) {
-        launch("rms_norm", new Arguments().with(y).with(r).with(x).with(w).with((float) eps), rows, c);
+        launch(FILE, "rms_norm", new Arguments().with(y).with(r).with(x).with(w).with((float) eps), rows, c, kernels.pack(c, y, x, w));
     }
 
     void rmsNormBackward(Storage dx, Storage dw, Storage dy, Storage x, Storage r, Storage w, long rows, long c) {
@@ -94,7 +102,7 @@ final class Rows {
             long length, long c) {
         if (dx != null) {
             var arguments = new Arguments().with(dx).with(dy).with(x).with(mean).with(scale).with(w).with(plus).with(length);
-            launch("norm_to_input", arguments, groups * length, c);
+            launch(FILE, "norm_to_input", arguments, groups * length, c, kernels.pack(c, dx, dy, x, w));
         }
         long size = groups * c;
         if (size == 0 || dw == null && db == null) return;
@@ -121,11 +129,16 @@ final class Rows {
         return Math.max(FEWEST_ROWS, Math.ceilDiv(length, most));
     }
 
+    /// As [Kernels#pack], but a pair at least. A pack lies within a head.
+    private int packOfPairs(long width, Storage... operands) {
+        return Math.max(2, kernels.pack(width, operands));
+    }
+
     void rmsNormRope(
             Storage y, Storage r, Storage x, Storage w, Storage cos, Storage sin, double eps, long batch, long length, long heads,
             long width) {
         var arguments = new Arguments().with(y).with(r).with(x).with(w).with(cos).with(sin).with(length).with(width / 2).with((float) eps);
-        launch("rms_norm_rope", arguments, batch * length, heads * width);
+        launch(TURNED, "rms_norm_rope", arguments, batch * length, heads * width, packOfPairs(width, y, x, w));
     }
 
     void rmsNormRopeBackward(
@@ -134,7 +147,7 @@ final class Rows {
         long rows = batch * length;
         long c = heads * width;
         var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(w).with(cos).with(sin).with(length).with(width / 2);
-        launch("rms_norm_rope_to_input", arguments, rows, c);
+        launch(TURNED, "rms_norm_rope_to_input", arguments, rows, c, packOfPairs(width, dx, dy, x, w));
         if (dw == null || c == 0) return;
 
         long stretch = stretch(c, rows);
@@ -142,14 +155,15 @@ final class Rows {
         try (var sums = kernels.scratch(DType.F32, Math.max(1, parts * c))) {
             var summing = new Arguments().with(sums.storage()).with(dy).with(x).with(r).with(cos).with(sin).with(length).with(width / 2);
             long pairs = parts * c / 2;
-            kernels.over(pairs, FILE, "rms_norm_rope_to_weight", summing.with(rows).with(c).with(stretch).with(pairs));
+            kernels.over(pairs, TURNED, "rms_norm_rope_to_weight", summing.with(rows).with(c).with(stretch).with(pairs));
             addParts(dw, sums.storage(), parts, c, c);
         }
     }
 
     /// y = x + gate · (h + bias), of which x, gate and bias are optional
     void gatedAdd(Storage y, Storage x, Storage gate, Storage h, Storage bias, long batch, long length, long c) {
-        launch("gated_add", new Arguments().with(y).with(x).with(gate).with(h).with(bias).with(length), batch * length, c);
+        var arguments = new Arguments().with(y).with(x).with(gate).with(h).with(bias).with(length);
+        launch(FILE, "gated_add", arguments, batch * length, c, kernels.pack(c, y, x, gate, h, bias));
     }
 
     void gatedAddBackward(Storage dh, Storage dgate, Storage dy, Storage gate, Storage h, long batch, long length, long c) {
@@ -163,17 +177,25 @@ final class Rows {
     }
 
     void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner) {
+        var arguments = new Arguments().with(y).with(r).with(x).with(gamma).with(silu ? 1 : 0);
+        overPixels("channel_norm", arguments, outer, c, inner, kernels.pack(inner, y, x, r));
+    }
+
+    /// A block stands on pixels beside each other, and has as many threads for each as keep its channels in registers, as long as it can.
+    private void overPixels(String kernel, Arguments arguments, long outer, long c, long inner, int pack) {
         long n = outer * inner;
-        var arguments = new Arguments().with(y).with(r).with(x).with(gamma).with(silu ? 1 : 0).with(c).with(inner).with(n);
-        kernels.over(n, CHANNELS, "channel_norm", arguments);
+        if (n == 0) return;
+        int width = pack == 1 ? WARP : PACKS_OF_PIXELS;
+        int warps = Math.clamp(Math.ceilDiv(c * width, WARP * HELD_CHANNELS), 1, Kernels.BLOCK / WARP);
+        var grid = new Grid(Math.ceilDiv(n, (long) width * pack), 1, 1, width, warps * WARP / width, 1, 0);
+        kernels.launch(CHANNELS, kernel, grid, arguments.with(c).with(inner).with(n).with(pack));
     }
 
     void channelNormBackward(
             Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner) {
-        long n = outer * inner;
         if (dx != null) {
-            var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(gamma).with(silu ? 1 : 0).with(c).with(inner).with(n);
-            kernels.over(n, CHANNELS, "channel_norm_to_input", arguments);
+            var arguments = new Arguments().with(dx).with(dy).with(x).with(r).with(gamma).with(silu ? 1 : 0);
+            overPixels("channel_norm_to_input", arguments, outer, c, inner, kernels.pack(inner, dx, dy, x, r));
         }
         if (dgamma == null || c == 0) return;
 

@@ -20,12 +20,16 @@ final class Spatial {
     }
 
     void upsample2x(Storage y, Storage x, long planes, long h, long w) {
-        long n = 4 * planes * h * w;
-        kernels.over(n, FILE, "upsample2x", new Arguments().with(y).with(x).with(h).with(w).with(n));
+        overPixels("upsample2x", y, x, planes * h * w, w);
     }
 
     void upsample2xBackward(Storage dx, Storage dy, long planes, long h, long w) {
-        long n = planes * h * w;
-        kernels.over(n, FILE, "upsample2x_backward", new Arguments().with(dx).with(dy).with(w).with(n));
+        overPixels("upsample2x_backward", dx, dy, planes * h * w, w);
+    }
+
+    /// Over n pixels of the smaller pictures, in rows of w.
+    private void overPixels(String kernel, Storage y, Storage x, long n, long w) {
+        int pack = kernels.pack(w, y, x);
+        kernels.over(n / pack, FILE, kernel, new Arguments().with(y).with(x).with(w).with(n).with(pack));
     }
 }

@@ -87,6 +87,32 @@ class EmulatedDriverTest extends EmulatedMemory {
                 "reads 4 bytes");
     }
 
+    /// Where a device would end the program.
+    @Test
+    void wordsThatAreNotAligned() {
+        var x = written(1, 2, 3, 4, 5, 6, 7, 8);
+        var y = fresh(8);
+        for (int bytes : new int[] {8, 16}) {
+            var kernel = "copies_%d_bytes".formatted(bytes);
+            kernels.launch("faults", kernel, Grid.of(1, 1), new Arguments().with(y).with(x));
+            says(fault(kernel, Grid.of(1, 1), new Arguments().with(y).with(x.slice(3, 5))),
+                    "reads %d bytes at byte 12 of a buffer, where they are not aligned".formatted(bytes));
+            says(fault(kernel, Grid.of(1, 1), new Arguments().with(y.slice(1, 7)).with(x)),
+                    "writes %d bytes at byte 4 of a buffer, where they are not aligned".formatted(bytes));
+        }
+    }
+
+    @Test
+    void packsThatAreNotAligned() {
+        var x = written(1, 2, 3, 4, 5);
+        var y = fresh(5);
+        kernels.launch("faults", "reads_16_bytes", Grid.of(1, 1), new Arguments().with(y).with(x));
+        says(fault("reads_16_bytes", Grid.of(1, 1), new Arguments().with(y).with(x.slice(1, 4))), "kernel reads_16_bytes",
+                "16 bytes at once, where they are not aligned");
+        kernels.launch("faults", "writes_16_bytes", Grid.of(1, 1), new Arguments().with(y));
+        says(fault("writes_16_bytes", Grid.of(1, 1), new Arguments().with(y.slice(1, 4))), "not aligned to 16 bytes");
+    }
+
     @Test
     void barriersThatNotAllReach() {
         says(fault("some_reach_the_barrier", Grid.of(1, 64), new Arguments().with(fresh(1))), "kernel some_reach_the_barrier",

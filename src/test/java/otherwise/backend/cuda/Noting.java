@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.function.BiFunction;
 
 /// Drivers that do what another does, and note which kernels are launched; their blocks may have no more shared memory than every device gives,
 /// or every Hopper GPU.
@@ -20,10 +21,20 @@ final class Noting {
 
     /// @param tensorCores whether the device says that it has them
     static Driver driver(Driver driver, List<String> launched, boolean tensorCores) {
+        return driver(driver, launched, (function, _) -> function.name(), tensorCores);
+    }
+
+    /// Notes what they are launched with as well: `kernel: arguments`.
+    static Driver withArguments(Driver driver, List<String> launched) {
+        return driver(driver, launched, (function, arguments) -> function.name() + ": " + arguments, driver.tensorCores());
+    }
+
+    private static Driver driver(
+            Driver driver, List<String> launched, BiFunction<Driver.Function, Arguments, String> note, boolean tensorCores) {
         return (Driver) Proxy.newProxyInstance(Driver.class.getClassLoader(), new Class<?>[] {Driver.class}, (_, method, arguments) -> {
             if (method.getName().equals("tensorCores")) return tensorCores;
             if (method.getName().equals("launch")) {
-                launched.add(((Driver.Function) arguments[0]).name());
+                launched.add(note.apply((Driver.Function) arguments[0], (Arguments) arguments[2]));
                 int most = driver.hopper() ? MOST_SHARED_OF_HOPPER : MOST_SHARED;
                 assertTrue(((Grid) arguments[1]).sharedBytes() <= most, launched + ": " + arguments[1]);
             }

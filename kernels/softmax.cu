@@ -1,0 +1,106 @@
+// Softmax and its logarithm over rows, and their gradients.
+//
+//     softmax       y = exp(x − max) / Σ exp(x − max)                 dx = y · (dy − Σ dy·y)
+//     logSoftmax    y = x − max − log Σ exp(x − max)                  dx = dy − exp(y) · Σ dy
+//
+// Everything is [rows, C], shared out as rows.cuh has it. Ideal traffic, and that for rows that fit registers: every operand once.
+// Java: backend/cuda/Rows.java, tensor/Softmax.java, tensor/LogSoftmax.java.
+#include "rows.cuh"
+
+// Of one row: its maximum, and Σ exp(x − maximum).
+template <int N>
+__device__ inline void softmax_statistics(const Row<N>& x, const Walk& walk, float* most, float* sum) {
+    float m = -INFINITY;
+    each(walk, [&](i64, const Pack<real, N>& v) {
+        for (int k = 0; k < N; k++) m = fmaxf(m, v[k]);
+    }, x);
+    m = row_max(m);
+    float s = 0.f;
+    each(walk, [&](i64, const Pack<real, N>& v) {
+        for (int k = 0; k < N; k++) s += expf(v[k] - m);
+    }, x);
+    *most = m;
+    *sum = row_sum(s);
+}
+
+// y = exp(x − max) / Σ exp(x − max)
+KERNEL softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    y += row * c;
+    x += row * c;
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        Walk walk = along<N>(c);
+        Row<N> xs(x, walk);
+        float most, sum;
+        softmax_statistics(xs, walk, &most, &sum);
+        float factor = 1.f / sum;
+        each(walk, [&](i64 i, const Pack<real, N>& v) {
+            store<N>(y + i, [&](int k) { return expf(v[k] - most) * factor; });
+        }, xs);
+    });
+}
+
+// dx = y · (dy − Σ dy·y)
+KERNEL softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    dx += row * c;
+    dy += row * c;
+    y += row * c;
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        Walk walk = along<N>(c);
+        Row<N> gs(dy, walk), ys(y, walk);
+        float dot = 0.f;
+        each(walk, [&](i64, const Pack<real, N>& g, const Pack<real, N>& v) {
+            for (int k = 0; k < N; k++) dot += g[k] * v[k];
+        }, gs, ys);
+        dot = row_sum(dot);
+        each(walk, [&](i64 i, const Pack<real, N>& g, const Pack<real, N>& v) {
+            store<N>(dx + i, [&](int k) { return v[k] * (g[k] - dot); });
+        }, gs, ys);
+    });
+}
+
+// y = x − max − log Σ exp(x − max)
+KERNEL log_softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    y += row * c;
+    x += row * c;
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        Walk walk = along<N>(c);
+        Row<N> xs(x, walk);
+        float most, sum;
+        softmax_statistics(xs, walk, &most, &sum);
+        float log_sum = logf(sum);
+        each(walk, [&](i64 i, const Pack<real, N>& v) {
+            store<N>(y + i, [&](int k) { return v[k] - most - log_sum; });
+        }, xs);
+    });
+}
+
+// dx = dy − exp(y) · Σ dy
+KERNEL log_softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
+    i64 row = row_number();
+    if (row >= rows) return;
+    dx += row * c;
+    dy += row * c;
+    y += row * c;
+    with_packs(pack, [&](auto size) {
+        constexpr int N = size;
+        Walk walk = along<N>(c);
+        Row<N> gs(dy, walk), ys(y, walk);
+        float sum = 0.f;
+        each(walk, [&](i64, const Pack<real, N>& g) {
+            for (int k = 0; k < N; k++) sum += g[k];
+        }, gs);
+        sum = row_sum(sum);
+        each(walk, [&](i64 i, const Pack<real, N>& g, const Pack<real, N>& v) {
+            store<N>(dx + i, [&](int k) { return g[k] - expf(v[k]) * sum; });
+        }, gs, ys);
+    });
+}
