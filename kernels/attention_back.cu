@@ -7,7 +7,7 @@
 //
 //     to queries    a block owns 64 queries, keys go by: p again from s and logsumexp, then dq += ds k.
 //     to keys       owns 64 keys, queries go by: dv += pᵀ dy, dk += dsᵀ q. Every sum has one owner and one order: no atomics.
-//     to bias       owns 64 × 64 scores of a head, batch entries go by.
+//     to bias       owns 64 × 64 scores of a head, batch entries go by: few blocks where windows are small, which only training waits for.
 //
 // Blocks: batch · heads · tiles · chunks, neighbours share a head; for the bias heads · tiles of queries · tiles of keys. Shared memory: bytes
 // as in Attention.sharedBytes, up to 94 KB. Ideal traffic: every operand once; what goes by is read again by each block of a head, mostly from

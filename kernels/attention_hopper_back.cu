@@ -227,6 +227,7 @@ __device__ __forceinline__ void to_keys(
                     begin_scores<D, QUERIES>(scores, my_k, q_tile);
                     wgmma_finish<1>(sum_v);
                     wgmma_finish<1>(sum_k);
+                    __syncwarp();  // all lanes have read what goes with the queries
                     if (arrives && last != nullptr) barrier_arrive(last);
                     last = b->empty + turn.stage;
                     begin_scores<D, QUERIES>(dp, my_v, dy_tile);

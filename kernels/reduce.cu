@@ -1,7 +1,8 @@
 // Sums and maxima over one axis: x [outer, n, inner] -> y [outer, inner].
 //
 // Both kernels reduce stretches of the axis, [outer, parts, inner], and run again on what they made until one part is left: the order of
-// additions depends on the sizes alone, and on whether x is read in packs of 16 bytes (packs.cuh). Ideal traffic: x once. Java: backend/cuda/Reductions.java.
+// additions depends on the sizes alone, and on whether x is read in packs of 16 bytes (packs.cuh). Ideal traffic: x once.
+// Java: backend/cuda/Reductions.java.
 #include "packs.cuh"
 
 enum { SUM, MAX };

@@ -118,8 +118,8 @@ KERNEL norm_to_input(
     });
 }
 
-// Σ dy·x̂ and Σ dy, without a mean and a scale Σ dy·x, over stretches of the `length` rows of a group: dw and db are [groups, parts, C], `all` elements, either may be null. A
-// thread a column and stretch, grid-stride.
+// Σ dy·x̂ and Σ dy, without a mean and a scale Σ dy·x, over stretches of the `length` rows of a group: dw and db are [groups, parts, C], `all`
+// elements, either may be null. A thread a column and stretch, grid-stride.
 KERNEL norm_to_weight(
     float* dw, float* db, const real* dy, const real* x, const float* mean, const float* scale, i64 length, i64 c, i64 stretch, i64 parts,
     i64 all) {

@@ -1,7 +1,7 @@
 // Rotary position embedding, and doubling of pictures.
 //
-// One thread a pair (rope) or a pack of pixels of the smaller picture (upsample, packs.cuh), grid-stride, blocks of 256. Ideal traffic: every operand once.
-// Java: backend/cuda/Spatial.java, tensor/Rope.java, tensor/Upsample2x.java.
+// One thread a pair (rope) or a pack of pixels of the smaller picture (upsample, packs.cuh), grid-stride, blocks of 256. Ideal traffic: every
+// operand once. Java: backend/cuda/Spatial.java, tensor/Rope.java, tensor/Upsample2x.java.
 #include "packs.cuh"
 
 // y₀ = x₀·cos − x₁·sin, y₁ = x₀·sin + x₁·cos for the adjacent pairs of x [batch, length, heads, width]; cos, sin [length, width/2]. `turn` = −1

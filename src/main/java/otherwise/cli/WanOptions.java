@@ -114,7 +114,8 @@ final class WanOptions {
         Tensor context() throws IOException;
     }
 
-    /// A prompt, whose length is known before minutes are spent on encoding it.
+    /// A prompt, whose length is known before minutes are spent on encoding it. What that takes is no part of the plan: a block of the encoder at
+    /// a time, and it is given back before the rest begins.
     private record Prompt(int tokens, Encoding encoding) {}
 
     private static Prompt read(Path file, Backend backend) throws IOException {

@@ -450,7 +450,7 @@ public final class Tensor {
         return attention(k, v, null, null, scale, keyLengths);
     }
 
-    /// As above, with numbers that are added to the scores.
+    /// As above, with numbers that are added to the scores, up to ±10³⁰.
     ///
     /// @param bias `[N, L, S]`, for every batch entry the same; `null` where there is none
     /// @param mask `[M, L, S]`, for every head the same, batch entry b taking number b mod M; a constant, to which no gradient goes; `null` where

@@ -24,7 +24,7 @@ import otherwise.io.VideoFile;
 
 /// `otherwise generate` on random networks of a few numbers.
 class GenerateCommandTest {
-    private static final Pattern WAN_MEMORY = Pattern.compile("1 video in .*; .* of memory at most, .* planned\n");
+    private static final Pattern WAN_MEMORY = Pattern.compile("1 video in .*; ([\\d.]+) MiB of memory at most, ([\\d.]+) MiB planned\n");
     private static final Pattern MEMORY = Pattern.compile("2 videos in .*, (.*) of memory at most, (.*) planned\n");
 
     @Test
@@ -52,7 +52,7 @@ class GenerateCommandTest {
         var clip = folder.resolve("clip.mkv");
         VideoFile.writeLossless(clip, new Video(1, 40, 48, 16, new byte[40 * 48 * 3]));
         var common = List.of("generate", "--wan", model.toString(), "--threads", "1", "--video", clip.toString(), "--frames", "5", "--size",
-                "32x48", "--steps", "2", "--guidance", "1");
+                "32x48", "--steps", "2", "--guidance", "2", "--negative", "a longer text about a dog that barks");
         var context = folder.resolve("context.safetensors");
         assertEquals(Otherwise.DONE, Otherwise.run("prompt", "--encoder", model.resolve("umt5.safetensors").toString(), "--tokenizer",
                 model.resolve("tokenizer.json").toString(), "--threads", "1", "--out", context.toString(), "a", "red", "ball"));
@@ -62,6 +62,7 @@ class GenerateCommandTest {
             var all = Stream.of(common, text, List.of("--out", out.toString())).flatMap(List::stream).toArray(String[]::new);
             var line = WAN_MEMORY.matcher(printed(all));
             assertTrue(line.find());
+            assertEquals(Double.parseDouble(line.group(2)), Double.parseDouble(line.group(1)), 0.05 * Double.parseDouble(line.group(2)));
             videos.add(Files.readAllBytes(out.resolve("000.mp4")));
         }
         assertArrayEquals(videos.get(0), videos.get(1));

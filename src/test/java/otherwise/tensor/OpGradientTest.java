@@ -141,7 +141,6 @@ class OpGradientTest {
         return x.get(0).addLinear(angles(x.get(0), 2, 4, true).reshape(2, 1, 4), x.get(1), x.get(2), x.get(3));
     }
 
-    /// The gradient of the sum goes both ways, and the first to have it must not write over it.
     /// Two masks for 3 queries and 5 keys.
     private static Tensor masks(Tensor like) {
         var values = new double[30];
@@ -149,6 +148,7 @@ class OpGradientTest {
         return Tensor.of(like.backend(), values, 2, 3, 5);
     }
 
+    /// The gradient of the sum goes both ways, and the first to have it must not write over it.
     private static Tensor twoBranches(List<Tensor> x) {
         var a = x.get(0).linear(x.get(1), x.get(2), Unary.SILU);
         return a.add(x.get(0).linear(x.get(1), null, Unary.SILU)).times(0.5);

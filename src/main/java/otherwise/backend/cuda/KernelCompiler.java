@@ -64,7 +64,7 @@ final class KernelCompiler {
         if (compiler == null)
             throw new DeviceException("kernels/" + file + ".cu has to be compiled for " + architecture + ", but " + without);
         // What only this architecture has, and none after it, has a name of its own.
-        var target = architecture + (KernelFiles.HOPPER.contains(file) ? "a" : "");
+        var target = architecture + (KernelFiles.areForHopper(file) ? "a" : "");
         // Names of lines are for compute-sanitizer and cost nothing.
         var options = List.of("-std=c++17", "-lineinfo", "-arch=" + target, "-DREAL=" + KernelFiles.cName(real));
         var hash = KernelFiles.hash(compiler.version(), text, KernelFiles.headers(), options.toString());

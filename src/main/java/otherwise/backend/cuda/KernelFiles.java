@@ -20,15 +20,12 @@ import otherwise.backend.DeviceException;
 
 /// The kernel files that come with this program, and where what was compiled of them is kept.
 final class KernelFiles {
-    /// The kernel files, without `.cu`.
+    /// The kernel files that every GPU can run, without `.cu`.
     static final List<String> ALL =
             List.of(
                     "convert", "elementwise", "movement", "reduce", "philox", "spatial", "rows", "softmax", "rms_norm_rope", "channel_norm",
                     "matmul", "matmul_tensor",
                     "conv3d", "conv3d_tensor", "attention", "attention_back", "attention_tensor", "attention_tensor_back");
-
-    /// Those for Hopper GPUs and no other, of bf16: they are compiled for `sm_90a`.
-    static final List<String> HOPPER = List.of("matmul_hopper", "attention_hopper", "attention_hopper_back");
 
     /// What they include, `common.cuh` all of them.
     static final List<String> HEADERS =
@@ -42,6 +39,11 @@ final class KernelFiles {
     private static final Pattern KERNEL = Pattern.compile("^KERNEL\\s+(\\w+)\\s*\\(", Pattern.MULTILINE);
 
     private KernelFiles() {}
+
+    /// Whether a file is for Hopper GPUs and no other: it is compiled for `sm_90a`.
+    static boolean areForHopper(String file) {
+        return file.contains("hopper");
+    }
 
     /// The text of a file in the folder `kernels`.
     static String text(String name) {

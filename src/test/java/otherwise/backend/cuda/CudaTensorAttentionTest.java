@@ -2,8 +2,10 @@ package otherwise.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -13,7 +15,10 @@ import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.AttentionSpec;
 import otherwise.backend.DType;
 import otherwise.support.AttentionCase;
+import otherwise.support.Close;
 import otherwise.support.Emulated;
+import otherwise.tensor.Random;
+import otherwise.tensor.Tensor;
 
 /// Attention by emulated tensor cores against the plain-loop reference, from the same numbers, rounded to bf16; and which kernels ran.
 @EnabledIf("otherwise.support.Emulated#present")
@@ -74,6 +79,26 @@ class CudaTensorAttentionTest {
     void scoresFarBeyondTheRangeOfExp() {
         var c = new AttentionCase(new AttentionSpec(1, 1, 20, 150, 64, 1, null), false, 0, 6);
         c.check(c.on(EMULATED), 3 * LIMIT, SUMS);
+    }
+
+    /// A mask of −10³⁰ hides keys, whole tiles of them too, and where everything is hidden, nothing is no number.
+    @Test
+    void masksThatHideKeys() {
+        try (var _ = EMULATED.scope()) {
+            var random = Random.philox(3, 0);
+            var q = random.normal(EMULATED, 1, 3, 1, 64);
+            var k = random.normal(EMULATED, 1, 100, 1, 64);
+            var v = random.normal(EMULATED, 1, 100, 1, 64);
+            var hidden = new double[3 * 100];
+            for (int i = 0; i < hidden.length; i++)
+                hidden[i] = i < 100 && i >= 70 || i >= 100 && i < 200 && i % 100 < 70 || i >= 200 ? -1e30 : 0;
+            var y = q.attention(k, v, null, Tensor.of(EMULATED, hidden, 1, 3, 100), 0.125, null);
+            var first = q.attention(k.slice(1, 0, 70), v.slice(1, 0, 70), 0.125, null);
+            var others = q.attention(k.slice(1, 70, 100), v.slice(1, 70, 100), 0.125, null);
+            Close.check("the first 70", y.slice(1, 0, 1).doubles(), first.slice(1, 0, 1).doubles(), LIMIT);
+            Close.check("the last 30", y.slice(1, 1, 2).doubles(), others.slice(1, 1, 2).doubles(), LIMIT);
+            assertTrue(Arrays.stream(y.slice(1, 2, 3).doubles()).allMatch(Double::isFinite));
+        }
     }
 
     private static void runsOn(List<String> kernels, AttentionCase c, boolean tensorCores, long offset) {

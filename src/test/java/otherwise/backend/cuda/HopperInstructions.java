@@ -1,0 +1,199 @@
+package otherwise.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import otherwise.backend.DType;
+
+/// The instructions of Hopper GPUs, one at a time, on whatever runs them: boxes against what they were cut from, products of every layout against
+/// plain ones, barriers.
+abstract class HopperInstructions {
+    static final String FILE = "hopper";
+    static final int SHARED = 50_000;
+
+    private final Driver driver;
+    private final DevicePool pool;
+    final Kernels kernels;
+    private final SplittableRandom random = new SplittableRandom(7);
+
+    /// @param driver of a Hopper GPU; closed after each test
+    HopperInstructions(Driver driver) {
+        this.driver = driver;
+        pool = new DevicePool(driver);
+        kernels = new Kernels(driver, pool, DType.F32);
+    }
+
+    @AfterEach
+    void close() {
+        pool.close();
+        driver.close();
+    }
+
+    CudaStorage fresh(DType type, int n) {
+        return new CudaStorage(type, n, pool.take((long) n * type.bytes()), pool);
+    }
+
+    CudaStorage written(float... values) {
+        var bits = new short[values.length];
+        for (int i = 0; i < bits.length; i++) bits[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
+        var storage = fresh(DType.BF16, bits.length);
+        driver.toDevice(storage.address(), MemorySegment.ofArray(bits));
+        return storage;
+    }
+
+    float[] floats(CudaStorage x) {
+        var values = new float[(int) x.size()];
+        driver.toHost(MemorySegment.ofArray(values), x.address());
+        return values;
+    }
+
+    private float[] wide(CudaStorage x) {
+        var bits = new short[(int) x.size()];
+        driver.toHost(MemorySegment.ofArray(bits), x.address());
+        var values = new float[bits.length];
+        for (int i = 0; i < bits.length; i++) values[i] = Float.intBitsToFloat(bits[i] << 16);
+        return values;
+    }
+
+    /// Eighths below 4: exact as bf16, and so are their products and sums as floats.
+    float[] numbers(int n) {
+        var all = new float[n];
+        for (int i = 0; i < n; i++) all[i] = random.nextInt(-31, 32) / 8f;
+        return all;
+    }
+
+    byte[] map(CudaStorage x, long columns, long rows, long matrices, int boxRows) {
+        return driver.encode(new TensorMap(x.address(), columns, rows, matrices, 2 * columns, 2 * columns * rows, boxRows));
+    }
+
+    @Test
+    void boxesHaveZerosWhereThereIsNothing() {
+        int columns = 72;
+        int rows = 11;
+        var x = numbers(3 * rows * columns);
+        var map = map(written(x), columns, rows, 3, 16);
+        for (int[] first : new int[][] {{0, 0, 0}, {8, 0, 1}, {16, 5, 2}, {-8, -3, 1}, {64, 3, 0}, {0, 0, 3}, {72, 0, 0}, {0, -20, 0}}) {
+            var y = fresh(DType.BF16, 16 * 64);
+            kernels.launch(FILE, "box", Grid.of(2, 64).shared(SHARED),
+                    new Arguments().with(y).with(map).with(16).with(first[0]).with(first[1]).with(first[2]));
+            var got = wide(y);
+            for (int i = 0; i < got.length; i++) {
+                int column = first[0] + i % 64;
+                int row = first[1] + i / 64;
+                boolean inside = column >= 0 && column < columns && row >= 0 && row < rows && first[2] < 3;
+                float expected = inside ? x[(first[2] * rows + row) * columns + column] : 0;
+                assertEquals(expected, got[i], "box at " + Arrays.toString(first) + ", row " + i / 64 + ", column " + i % 64);
+            }
+        }
+    }
+
+    /// a [64, 64] · b [64, N], twice, as the kernel of this name leaves it.
+    float[] product(String kernel, float[] a, float[] b, boolean aLines, boolean bLines, int wrong) {
+        int n = b.length / 64;
+        var mapA = map(written(aLines ? transposed(a, 64, 64) : a), 64, 64, 1, 64);
+        var mapB = bLines ? map(written(b), n, 64, 1, 64) : map(written(transposed(b, 64, n)), 64, n, 1, n);
+        var y = fresh(DType.F32, 64 * n);
+        kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(mapA).with(mapB).with(wrong));
+        return floats(y);
+    }
+
+    /// The same of a in registers.
+    float[] product(String kernel, float[] a, float[] b, int wrong) {
+        int n = b.length / 64;
+        var y = fresh(DType.F32, 64 * n);
+        kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED),
+                new Arguments().with(y).with(written(a)).with(map(written(b), n, 64, 1, 64)).with(wrong));
+        return floats(y);
+    }
+
+    private static float[] transposed(float[] x, int rows, int columns) {
+        var y = new float[x.length];
+        for (int i = 0; i < x.length; i++) y[i % columns * rows + i / columns] = x[i];
+        return y;
+    }
+
+    static float[] twice(float[] a, float[] b) {
+        int n = b.length / 64;
+        var y = new float[b.length];
+        for (int i = 0; i < y.length; i++) {
+            for (int k = 0; k < 64; k++) y[i] += 2 * a[i / n * 64 + k] * b[k * n + i % n];
+        }
+        return y;
+    }
+
+    @Test
+    void productsOfEveryLayout() {
+        var a = numbers(64 * 64);
+        var b = numbers(64 * 256);
+        var expected = twice(a, b);
+        assertArrayEquals(expected, product("product_along_terms", a, b, false, false, 0));
+        assertArrayEquals(expected, product("product_a_lines", a, b, true, false, 0));
+        assertArrayEquals(expected, product("product_b_lines", a, b, false, true, 0));
+        assertArrayEquals(expected, product("product_both_lines", a, b, true, true, 0));
+    }
+
+    @Test
+    void productsOfOtherSizes() {
+        var a = numbers(64 * 64);
+        var b = numbers(64 * 128);
+        assertArrayEquals(twice(a, b), product("product_of_128", a, b, false, false, 0));
+    }
+
+    @Test
+    void productsOfRegisters() {
+        var a = numbers(64 * 64);
+        for (int n : new int[] {64, 128}) {
+            var b = numbers(64 * n);
+            assertArrayEquals(twice(a, b), product("product_of_registers_" + n, a, b, 0));
+        }
+    }
+
+    /// Two groups of products, waited for one after the other: all sums of the first are 64, and of the second `second`.
+    void groups(int wrong, float second) {
+        var y = fresh(DType.F32, 64 * 128);
+        var z = fresh(DType.F32, 64 * 128);
+        kernels.launch(FILE, "groups", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(z).with(wrong));
+        for (float v : floats(y)) assertEquals(64, v);
+        for (float v : floats(z)) assertEquals(second, v);
+    }
+
+    @Test
+    void groupsOfProducts() {
+        groups(0, 128);
+    }
+
+    /// A ring of stages, which boxes fill and products empty; all sums are 32.
+    void rounds(int wrong) {
+        var ones = new float[128 * 64];
+        Arrays.fill(ones, 1);
+        var y = fresh(DType.F32, 64 * 128);
+        kernels.launch(FILE, "product_in_rounds", Grid.of(1, 160).shared(SHARED),
+                new Arguments().with(y).with(map(written(ones), 64, 128, 1, 128)).with(wrong));
+        for (float v : floats(y)) assertEquals(32, v);
+    }
+
+    @Test
+    void productsInRounds() {
+        rounds(0);
+    }
+
+    @Test
+    void productsOfWhatThreadsHaveWritten() {
+        var y = fresh(DType.F32, 64 * 256);
+        kernels.launch(FILE, "product_of_written", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(1).with(0));
+        for (float v : floats(y)) assertEquals(96, v);
+    }
+
+    @Test
+    void barriersHandOver() {
+        var y = fresh(DType.F32, 50);
+        kernels.launch(FILE, "hand_over", Grid.of(1, 64).shared(64), new Arguments().with(y).with(50));
+        var got = floats(y);
+        for (int i = 0; i < 50; i++) assertEquals(i * i, got[i], "round " + i);
+    }
+}
