@@ -104,7 +104,7 @@ final class CublasProducts implements Products {
         long[] everyRow = {0, 1};
         if (bias != null && accumulate) elementwise.binary(Binary.ADD, y, y, dense, bias, everyRow, dims);
         else if (bias != null) movement.copy(y, 0, dense, bias, 0, everyRow, dims);
-        var g = gemm(address(y), address(a), address(b), s, accumulate || bias != null);
+        var g = gemm(CudaStorage.address(y), CudaStorage.address(a), CudaStorage.address(b), s, accumulate || bias != null);
         driver.enqueue(g, _ -> cublas.multiply(g));
     }
 
@@ -122,10 +122,6 @@ final class CublasProducts implements Products {
     @Override
     public CublasProducts dry(Kernels kernels) {
         return new CublasProducts(kernels.driver(), kernels, ours.dry(kernels), 0);
-    }
-
-    private static long address(Storage s) {
-        return ((CudaStorage) s).address();
     }
 
     private Cublas.Gemm gemm(long y, long a, long b, MatmulSpec s, boolean add) {

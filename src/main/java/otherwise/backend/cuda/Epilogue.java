@@ -31,15 +31,12 @@ record Epilogue(Storage bias, Storage sums, Storage x, Storage gate, long length
     /// The kernels' struct Epilogue.
     long[] struct() {
         long function = f == null ? 0 : f == Unary.SILU ? 1 : f == Unary.GELU ? 2 : 3;
-        return new long[] {address(bias), address(sums), address(x), address(gate), length, function};
+        return new long[] {CudaStorage.address(bias), CudaStorage.address(sums), CudaStorage.address(x), CudaStorage.address(gate), length,
+            function};
     }
 
     /// All addresses, bit by bit one or the other.
     long addresses() {
-        return address(bias) | address(sums) | address(x) | address(gate);
-    }
-
-    private static long address(Storage s) {
-        return s == null ? 0 : ((CudaStorage) s).address();
+        return CudaStorage.address(bias) | CudaStorage.address(sums) | CudaStorage.address(x) | CudaStorage.address(gate);
     }
 }

@@ -36,13 +36,9 @@ final class HopperMatmul {
     private static boolean fits(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         int eight = TensorMap.ALIGNMENT / DType.BF16.bytes();
         long rows = (s.transposeA() ? s.m() : s.k()) | (s.transposeB() ? s.k() : s.n()) | s.n();
-        long addresses = address(a) | address(b) | address(y) | epilogue.addresses();
+        long addresses = CudaStorage.address(a) | CudaStorage.address(b) | CudaStorage.address(y) | epilogue.addresses();
         return s.k() > 0 && (rows | s.strideA() | s.strideB()) % eight == 0 && addresses % TensorMap.ALIGNMENT == 0
                 && Math.max(Math.max(s.m(), s.n()), Math.max(s.k(), s.batch())) < Integer.MAX_VALUE - COLUMNS;
-    }
-
-    private static long address(Storage s) {
-        return ((CudaStorage) s).address();
     }
 
     private static long tiles(MatmulSpec s) {
@@ -72,6 +68,7 @@ final class HopperMatmul {
         long rowBytes = columns * DType.BF16.bytes();
         // One matrix has no next one, but its distance must not be nothing.
         long matrixBytes = stride == 0 ? rows * rowBytes : stride * DType.BF16.bytes();
-        return new TensorMap(address(x), columns, rows, stride == 0 ? 1 : batch, rowBytes, matrixBytes, alongLines ? TERMS : tile);
+        return new TensorMap(CudaStorage.address(x), columns, rows, stride == 0 ? 1 : batch, rowBytes, matrixBytes,
+                alongLines ? TERMS : tile);
     }
 }

@@ -73,12 +73,8 @@ final class TensorMatmul {
     /// matrix, aligned, and no side is short. The result, and what the epilogue reads, must be aligned where 16 bytes of them lie in one row.
     Optional<Tile> tile(Storage y, Storage a, Storage b, Epilogue epilogue, MatmulSpec s) {
         boolean whole = s.n() * kernels.real().bytes() % BYTES == 0;
-        long addresses = address(a) | address(b) | (whole ? address(y) | epilogue.addresses() : 0);
+        long addresses = CudaStorage.address(a) | CudaStorage.address(b) | (whole ? CudaStorage.address(y) | epilogue.addresses() : 0);
         return addresses % BYTES == 0 ? tile(s) : Optional.empty();
-    }
-
-    private static long address(Storage s) {
-        return ((CudaStorage) s).address();
     }
 
     /// The same, if all addresses are aligned.

@@ -38,7 +38,6 @@ final class SentencePieceModel {
     private boolean byteFallback;
     private boolean spaceAsSuffix;
     private String eosPiece = "</s>";
-    private String padPiece = "<pad>";
 
     private Charsmap charsmap;
     private boolean dummyPrefix = true;
@@ -93,7 +92,6 @@ final class SentencePieceModel {
                 case 24 -> spaceAsSuffix = proto.truth();
                 case 35 -> byteFallback = proto.truth();
                 case 47 -> eosPiece = proto.text();
-                case 48 -> padPiece = proto.text();
                 default -> proto.skip();
             }
         }
@@ -131,8 +129,7 @@ final class SentencePieceModel {
                 new Tokenizer.Unknown(unknown, bytes),
                 entries.stream().map(Entry::text).toList(),
                 new int[0],
-                new int[] {eos},
-                ids.getOrDefault(padPiece, -1));
+                new int[] {eos});
     }
 
     private int only(Type type) {

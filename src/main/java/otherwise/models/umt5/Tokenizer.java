@@ -2,7 +2,6 @@ package otherwise.models.umt5;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import otherwise.models.umt5.Unigram.Part;
@@ -13,11 +12,6 @@ import otherwise.models.umt5.Unigram.Part;
 /// library reads it; on ordinary text both give the same ids. They differ in what only one of them knows: `tokenizer.json` finds added
 /// tokens such as `</s>` in the text, SentencePiece finds user-defined symbols and takes control symbols for plain text.
 public final class Tokenizer {
-
-    /// Ids filled up to a length.
-    ///
-    /// @param mask 1 for ids that count, 0 for padding
-    public record Padded(long[] ids, float[] mask) {}
 
     /// What takes a text apart before the model sees it.
     @FunctionalInterface
@@ -40,28 +34,23 @@ public final class Tokenizer {
     /// @param bytes the ids of the bytes; `null` without fallback
     record Unknown(int id, int[] bytes) {}
 
-    private static final int NONE = -1;
-
     private final Words words;
     private final Unigram model;
     private final Unknown unknown;
     private final List<String> pieces;
     private final int[] before;
     private final int[] after;
-    private final int pad;
 
     /// @param pieces by id
     /// @param before ids in front of every text
     /// @param after ids behind every text: the end of the sentence
-    /// @param pad −1 if there is none
-    Tokenizer(Words words, Unigram model, Unknown unknown, List<String> pieces, int[] before, int[] after, int pad) {
+    Tokenizer(Words words, Unigram model, Unknown unknown, List<String> pieces, int[] before, int[] after) {
         this.words = words;
         this.model = model;
         this.unknown = unknown;
         this.pieces = List.copyOf(pieces);
         this.before = before;
         this.after = after;
-        this.pad = pad;
     }
 
     /// From the content of a `spiece.model` or a `tokenizer.json`; which of them, the first byte tells.
@@ -102,19 +91,6 @@ public final class Tokenizer {
         ids.addAll(own.subList(0, Math.min(own.size(), room)));
         for (int id : after) ids.add(id);
         return ids.stream().mapToLong(Integer::longValue).toArray();
-    }
-
-    /// Exactly `length` ids: cut as above, or filled up with padding.
-    ///
-    /// @throws IllegalArgumentException if not even the end fits, or there is no token for padding
-    public Padded encodePadded(String text, int length) {
-        if (pad == NONE) throw new IllegalArgumentException("the tokenizer has no padding");
-        var own = encode(text, length);
-        var ids = Arrays.copyOf(own, length);
-        Arrays.fill(ids, own.length, length, pad);
-        var mask = new float[length];
-        Arrays.fill(mask, 0, own.length, 1);
-        return new Padded(ids, mask);
     }
 
     private List<Integer> ids(String text) {

@@ -50,8 +50,7 @@ final class TokenizerJson {
                 new Tokenizer.Unknown(unknown, model.path("byte_fallback").asBoolean() ? Tokenizer.bytes(ids) : null),
                 pieces,
                 around.get(0).stream().mapToInt(Integer::intValue).toArray(),
-                around.get(1).stream().mapToInt(Integer::intValue).toArray(),
-                ids.getOrDefault("<pad>", -1));
+                around.get(1).stream().mapToInt(Integer::intValue).toArray());
     }
 
     private Unigram unigram(JsonNode vocab) {

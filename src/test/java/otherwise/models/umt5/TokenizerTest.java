@@ -75,10 +75,6 @@ class TokenizerTest {
         var cut = tokenizer.encode("a red ball slides to the left", 5);
         assertArrayEquals(new long[] {whole[0], whole[1], whole[2], whole[3], 1}, cut);
         assertArrayEquals(whole, tokenizer.encode("a red ball slides to the left", 9));
-        var padded = tokenizer.encodePadded("a red ball slides to the left", 10);
-        assertArrayEquals(Arrays.copyOf(whole, 10), padded.ids());
-        assertArrayEquals(new float[] {1, 1, 1, 1, 1, 1, 1, 1, 1, 0}, padded.mask());
-        assertArrayEquals(cut, tokenizer.encodePadded("a red ball slides to the left", 5).ids());
         assertThrows(IllegalArgumentException.class, () -> tokenizer.encode("a", 0));
     }
 
