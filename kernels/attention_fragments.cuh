@@ -2,7 +2,7 @@
 // cores. Everything is bf16, whatever `real` is.
 #pragma once
 #include "attention.cuh"
-#include "softmax.cuh"
+#include "attention_softmax.cuh"
 #include "tensor_cores.cuh"
 
 // A warp has 16·M rows.

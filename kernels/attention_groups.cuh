@@ -5,7 +5,7 @@
 // and sums a thread has two rows, g and g + 8 of its warp's sixteen: of register i, the row is i / 2 % 2.
 #pragma once
 #include "hopper.cuh"
-#include "softmax.cuh"
+#include "attention_softmax.cuh"
 
 static_assert(sizeof(real) == 2, "attention of bf16");
 

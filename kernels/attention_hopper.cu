@@ -7,7 +7,7 @@
 // 128 keys and their values, which go through a ring of stages. The first two warp groups have 64 of the queries each. For 128 keys,
 //
 //     scores     [64, 128] = q [64, D] · kᵀ, out of shared memory into 64 registers of a thread
-//     softmax    where the scores lie: powers of 2, over a reference that is raised when they outgrow it (softmax.cuh)
+//     softmax    where the scores lie: powers of 2, over a reference that is raised when they outgrow it (attention_softmax.cuh)
 //     sums       [64, D] += p [64, 128] · v. The powers, rounded to pairs of bf16, already lie as the left side of a product is read out of
 //                registers, so they never see shared memory.
 //

@@ -6,7 +6,7 @@
 // is multiplied. A warp has 32 rows, since what it reads of a tile serves them all: reading is what takes longest.
 //
 //     scores        owned rows and streamed ones both lie along the width, whose elements are the terms. Sums begin with what is added.
-//     softmax       a row of scores is in one quad of lanes; the rest is in softmax.cuh.
+//     softmax       a row of scores is in one quad of lanes; the rest is in attention_softmax.cuh.
 //     sums          p, rounded to bf16, is an operand as it comes out of the tensor cores (tensor_cores.cuh). The rows that go by are the
 //                   terms now, and are read transposed.
 //

@@ -23,8 +23,9 @@ __device__ inline void softmax_statistics(const Row<N>& x, const Walk& walk, flo
     *sum = row_sum(s);
 }
 
-// y = exp(x − max) / Σ exp(x − max)
-KERNEL softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
+// y = result(x, max, last(Σ exp(x − max)))
+template <class Last, class Result>
+__device__ __forceinline__ void forward(real* y, const real* x, i64 rows, i64 c, int pack, Last last, Result result) {
     i64 row = row_number();
     if (row >= rows) return;
     y += row * c;
@@ -35,56 +36,17 @@ KERNEL softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
         Row<N> xs(x, walk);
         float most, sum;
         softmax_statistics(xs, walk, &most, &sum);
-        float factor = 1.f / sum;
+        float of_sum = last(sum);
         each(walk, [&](i64 i, const Pack<real, N>& v) {
-            store<N>(y + i, [&](int k) { return expf(v[k] - most) * factor; });
+            store<N>(y + i, [&](int k) { return result(v[k], most, of_sum); });
         }, xs);
     });
 }
 
-// dx = y · (dy − Σ dy·y)
-KERNEL softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
-    i64 row = row_number();
-    if (row >= rows) return;
-    dx += row * c;
-    dy += row * c;
-    y += row * c;
-    with_packs(pack, [&](auto size) {
-        constexpr int N = size;
-        Walk walk = along<N>(c);
-        Row<N> gs(dy, walk), ys(y, walk);
-        float dot = 0.f;
-        each(walk, [&](i64, const Pack<real, N>& g, const Pack<real, N>& v) {
-            for (int k = 0; k < N; k++) dot += g[k] * v[k];
-        }, gs, ys);
-        dot = row_sum(dot);
-        each(walk, [&](i64 i, const Pack<real, N>& g, const Pack<real, N>& v) {
-            store<N>(dx + i, [&](int k) { return v[k] * (g[k] - dot); });
-        }, gs, ys);
-    });
-}
-
-// y = x − max − log Σ exp(x − max)
-KERNEL log_softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
-    i64 row = row_number();
-    if (row >= rows) return;
-    y += row * c;
-    x += row * c;
-    with_packs(pack, [&](auto size) {
-        constexpr int N = size;
-        Walk walk = along<N>(c);
-        Row<N> xs(x, walk);
-        float most, sum;
-        softmax_statistics(xs, walk, &most, &sum);
-        float log_sum = logf(sum);
-        each(walk, [&](i64 i, const Pack<real, N>& v) {
-            store<N>(y + i, [&](int k) { return v[k] - most - log_sum; });
-        }, xs);
-    });
-}
-
-// dx = dy − exp(y) · Σ dy
-KERNEL log_softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
+// dx = result(dy, y, Σ term(dy, y))
+template <class Term, class Result>
+__device__ __forceinline__ void backward(
+    real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack, Term term, Result result) {
     i64 row = row_number();
     if (row >= rows) return;
     dx += row * c;
@@ -95,12 +57,30 @@ KERNEL log_softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i
         Walk walk = along<N>(c);
         Row<N> gs(dy, walk), ys(y, walk);
         float sum = 0.f;
-        each(walk, [&](i64, const Pack<real, N>& g) {
-            for (int k = 0; k < N; k++) sum += g[k];
-        }, gs);
+        each(walk, [&](i64, const Pack<real, N>& g, const Pack<real, N>& v) {
+            for (int k = 0; k < N; k++) sum += term(g[k], v[k]);
+        }, gs, ys);
         sum = row_sum(sum);
         each(walk, [&](i64 i, const Pack<real, N>& g, const Pack<real, N>& v) {
-            store<N>(dx + i, [&](int k) { return g[k] - expf(v[k]) * sum; });
+            store<N>(dx + i, [&](int k) { return result(g[k], v[k], sum); });
         }, gs, ys);
     });
+}
+
+KERNEL softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
+    forward(y, x, rows, c, pack, [](float sum) { return 1.f / sum; },
+        [](float v, float most, float factor) { return expf(v - most) * factor; });
+}
+
+KERNEL softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
+    backward(dx, dy, y, rows, c, pack, [](float g, float v) { return g * v; }, [](float g, float v, float dot) { return v * (g - dot); });
+}
+
+KERNEL log_softmax(real* y, const real* x, i64 rows, i64 c, int pack) {
+    forward(y, x, rows, c, pack, [](float sum) { return logf(sum); },
+        [](float v, float most, float log_sum) { return v - most - log_sum; });
+}
+
+KERNEL log_softmax_backward(real* dx, const real* dy, const real* y, i64 rows, i64 c, int pack) {
+    backward(dx, dy, y, rows, c, pack, [](float g, float) { return g; }, [](float g, float v, float sum) { return g - expf(v) * sum; });
 }

@@ -17,7 +17,7 @@ import otherwise.backend.AttentionSpec;
 import otherwise.backend.cpu.FlashAttention.Head;
 import otherwise.backend.cpu.Scratch.Use;
 
-/// The way back through [FlashAttention]: the probabilities are computed again, block by block, from the scores and their logsumexp.
+/// The way back through [FlashAttention]: the probabilities are computed again, block by block, from the scores s and their logsumexp.
 ///
 ///     p = exp(s − logsumexp)                 dv = pᵀ dy      dp = dy vᵀ      ds = p · (dp − δ)      δ = Σ over the width of dy · y
 ///     dq = scale · ds k                      dk = scale · dsᵀ q      dbias = ds, summed over the batch
@@ -84,7 +84,6 @@ final class FlashAttentionBackward {
         }
         int groups = (keys + GROUP * COLUMNS - 1) / (GROUP * COLUMNS);
         long floats = (long) whole(length) * Pack.padded(width);
-
         // Items of one task differ by this.
         long apart = dbias == null ? heads : s.heads();
         long wanted = Math.min(Math.ceilDiv(TASKS, apart), Math.max(1, SHARED / (heads * floats)));

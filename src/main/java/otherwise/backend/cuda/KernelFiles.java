@@ -31,7 +31,7 @@ final class KernelFiles {
     static final List<String> HEADERS =
             List.of(
                     "common.cuh", "packs.cuh", "rows.cuh", "activation.cuh", "epilogue.cuh", "tensor_cores.cuh", "hopper.cuh",
-                    "attention.cuh", "attention_tiles.cuh", "attention_fragments.cuh", "softmax.cuh", "attention_groups.cuh");
+                    "attention.cuh", "attention_tiles.cuh", "attention_fragments.cuh", "attention_softmax.cuh", "attention_groups.cuh");
 
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");

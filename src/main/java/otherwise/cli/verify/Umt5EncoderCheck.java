@@ -71,7 +71,7 @@ final class Umt5EncoderCheck implements Check {
             while (lengths[b] < tokens && values[b * tokens + (int) lengths[b]] != 0) lengths[b]++;
             for (int i = (int) lengths[b]; i < tokens; i++) {
                 if (values[b * tokens + i] != 0) {
-                    throw new IllegalArgumentException(golden.file() + ": in/" + name + "/mask: padding before the end of text " + b);
+                    throw new IllegalArgumentException(golden.path() + ": in/" + name + "/mask: padding before the end of text " + b);
                 }
             }
         }

@@ -22,9 +22,9 @@ import otherwise.backend.DeviceException;
 
 /// What the emulation must find: each of the kernels in `faults.cu` does one thing that is forbidden, and a GPU might let pass.
 @EnabledIf("otherwise.support.Emulated#present")
-class EmulatedDriverTest extends EmulatedMemory {
+class EmulatedDriverTest extends DeviceMemory {
     EmulatedDriverTest() {
-        super(2);
+        super(new EmulatedDriver(2));
     }
 
     private String fault(String kernel, Grid grid, Arguments arguments) {

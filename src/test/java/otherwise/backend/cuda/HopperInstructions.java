@@ -6,50 +6,29 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.SplittableRandom;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import otherwise.backend.DType;
 
 /// The instructions of Hopper GPUs, one at a time, on whatever runs them: boxes against what they were cut from, products of every layout against
 /// plain ones, barriers.
-abstract class HopperInstructions {
+abstract class HopperInstructions extends DeviceMemory {
     static final String FILE = "hopper";
     static final int SHARED = 50_000;
 
-    private final Driver driver;
-    private final DevicePool pool;
-    final Kernels kernels;
     private final SplittableRandom random = new SplittableRandom(7);
 
     /// @param driver of a Hopper GPU; closed after each test
     HopperInstructions(Driver driver) {
-        this.driver = driver;
-        pool = new DevicePool(driver);
-        kernels = new Kernels(driver, pool, DType.F32);
+        super(driver);
     }
 
-    @AfterEach
-    void close() {
-        pool.close();
-        driver.close();
-    }
-
-    CudaStorage fresh(DType type, int n) {
-        return new CudaStorage(type, n, pool.take((long) n * type.bytes()), pool);
-    }
-
-    CudaStorage written(float... values) {
+    /// As bf16.
+    CudaStorage rounded(float... values) {
         var bits = new short[values.length];
         for (int i = 0; i < bits.length; i++) bits[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
         var storage = fresh(DType.BF16, bits.length);
         driver.toDevice(storage.address(), MemorySegment.ofArray(bits));
         return storage;
-    }
-
-    float[] floats(CudaStorage x) {
-        var values = new float[(int) x.size()];
-        driver.toHost(MemorySegment.ofArray(values), x.address());
-        return values;
     }
 
     private float[] wide(CudaStorage x) {
@@ -76,7 +55,7 @@ abstract class HopperInstructions {
         int columns = 72;
         int rows = 11;
         var x = numbers(3 * rows * columns);
-        var map = map(written(x), columns, rows, 3, 16);
+        var map = map(rounded(x), columns, rows, 3, 16);
         for (int[] first : new int[][] {{0, 0, 0}, {8, 0, 1}, {16, 5, 2}, {-8, -3, 1}, {64, 3, 0}, {0, 0, 3}, {72, 0, 0}, {0, -20, 0}}) {
             var y = fresh(DType.BF16, 16 * 64);
             kernels.launch(FILE, "box", Grid.of(2, 64).shared(SHARED),
@@ -95,11 +74,11 @@ abstract class HopperInstructions {
     /// a [64, 64] · b [64, N], twice, as the kernel of this name leaves it.
     float[] product(String kernel, float[] a, float[] b, boolean aLines, boolean bLines, int wrong) {
         int n = b.length / 64;
-        var mapA = map(written(aLines ? transposed(a, 64, 64) : a), 64, 64, 1, 64);
-        var mapB = bLines ? map(written(b), n, 64, 1, 64) : map(written(transposed(b, 64, n)), 64, n, 1, n);
+        var mapA = map(rounded(aLines ? transposed(a, 64, 64) : a), 64, 64, 1, 64);
+        var mapB = bLines ? map(rounded(b), n, 64, 1, 64) : map(rounded(transposed(b, 64, n)), 64, n, 1, n);
         var y = fresh(DType.F32, 64 * n);
         kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(mapA).with(mapB).with(wrong));
-        return floats(y);
+        return read(y);
     }
 
     /// The same of a in registers.
@@ -107,8 +86,8 @@ abstract class HopperInstructions {
         int n = b.length / 64;
         var y = fresh(DType.F32, 64 * n);
         kernels.launch(FILE, kernel, Grid.of(1, 128).shared(SHARED),
-                new Arguments().with(y).with(written(a)).with(map(written(b), n, 64, 1, 64)).with(wrong));
-        return floats(y);
+                new Arguments().with(y).with(rounded(a)).with(map(rounded(b), n, 64, 1, 64)).with(wrong));
+        return read(y);
     }
 
     private static float[] transposed(float[] x, int rows, int columns) {
@@ -158,8 +137,8 @@ abstract class HopperInstructions {
         var y = fresh(DType.F32, 64 * 128);
         var z = fresh(DType.F32, 64 * 128);
         kernels.launch(FILE, "groups", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(z).with(wrong));
-        for (float v : floats(y)) assertEquals(64, v);
-        for (float v : floats(z)) assertEquals(second, v);
+        for (float v : read(y)) assertEquals(64, v);
+        for (float v : read(z)) assertEquals(second, v);
     }
 
     @Test
@@ -173,8 +152,8 @@ abstract class HopperInstructions {
         Arrays.fill(ones, 1);
         var y = fresh(DType.F32, 64 * 128);
         kernels.launch(FILE, "product_in_rounds", Grid.of(1, 160).shared(SHARED),
-                new Arguments().with(y).with(map(written(ones), 64, 128, 1, 128)).with(wrong));
-        for (float v : floats(y)) assertEquals(32, v);
+                new Arguments().with(y).with(map(rounded(ones), 64, 128, 1, 128)).with(wrong));
+        for (float v : read(y)) assertEquals(32, v);
     }
 
     @Test
@@ -186,14 +165,14 @@ abstract class HopperInstructions {
     void productsOfWhatThreadsHaveWritten() {
         var y = fresh(DType.F32, 64 * 256);
         kernels.launch(FILE, "product_of_written", Grid.of(1, 128).shared(SHARED), new Arguments().with(y).with(1).with(0));
-        for (float v : floats(y)) assertEquals(96, v);
+        for (float v : read(y)) assertEquals(96, v);
     }
 
     @Test
     void barriersHandOver() {
         var y = fresh(DType.F32, 50);
         kernels.launch(FILE, "hand_over", Grid.of(1, 64).shared(64), new Arguments().with(y).with(50));
-        var got = floats(y);
+        var got = read(y);
         for (int i = 0; i < 50; i++) assertEquals(i * i, got[i], "round " + i);
     }
 }

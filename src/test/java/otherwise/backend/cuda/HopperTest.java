@@ -80,7 +80,7 @@ class HopperTest extends HopperInstructions {
 
     @Test
     void barriersAndBoxesThatNoDeviceLetsPass() {
-        var map = map(written(numbers(64 * 64)), 64, 64, 1, 64);
+        var map = map(rounded(numbers(64 * 64)), 64, 64, 1, 64);
         var found = List.of("more often than it expects", "nobody is left who would complete its phase", "where none was made",
                 "writes 8 bytes at byte", "reads 8 bytes at byte", "not aligned to 128 bytes", "what is no tensor map",
                 "a fence is missing",

@@ -12,12 +12,12 @@ import otherwise.backend.DeviceException;
 
 /// The emulated tensor cores against plain products: where every lane's elements lie is what NVIDIA's PTX manual (9.7.14) says.
 @EnabledIf("otherwise.support.Emulated#present")
-class TensorCoresTest extends EmulatedMemory {
+class TensorCoresTest extends DeviceMemory {
     private static final String FILE = "tensor_cores";
     private final SplittableRandom random = new SplittableRandom(7);
 
     TensorCoresTest() {
-        super(1);
+        super(new EmulatedDriver(1));
     }
 
     /// Eighths below 8: exact as bf16, and so are their products and sums as floats.

@@ -4,14 +4,15 @@ import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.AfterEach;
 import otherwise.backend.DType;
 
-/// A test that launches kernels by itself, on floats in the memory of an emulated device.
-abstract class EmulatedMemory {
-    final EmulatedDriver driver;
+/// A test that launches kernels by itself, in the memory of a device that is its own.
+abstract class DeviceMemory {
+    final Driver driver;
     final DevicePool pool;
     final Kernels kernels;
 
-    EmulatedMemory(int threads) {
-        driver = new EmulatedDriver(threads);
+    /// @param driver closed after each test
+    DeviceMemory(Driver driver) {
+        this.driver = driver;
         pool = new DevicePool(driver);
         kernels = new Kernels(driver, pool, DType.F32);
     }
@@ -22,8 +23,12 @@ abstract class EmulatedMemory {
         driver.close();
     }
 
+    CudaStorage fresh(DType type, int n) {
+        return new CudaStorage(type, n, pool.take((long) n * type.bytes()), pool);
+    }
+
     CudaStorage fresh(int n) {
-        return new CudaStorage(DType.F32, n, pool.take(n * 4L), pool);
+        return fresh(DType.F32, n);
     }
 
     CudaStorage written(float... values) {
