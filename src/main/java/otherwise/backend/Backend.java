@@ -91,6 +91,24 @@ public interface Backend extends AutoCloseable {
         return Timer.byClock();
     }
 
+    // ---- done again as a whole -----------------------------------------------------------------------------------------------
+
+    /// Whether it can [#record].
+    default boolean records() {
+        return false;
+    }
+
+    /// Does `work`, and takes down what that told the device, to be done again by [Graph#run].
+    ///
+    /// What is allocated in it has memory of its own until the graph is closed, so that it lies in the same place each time: whatever of it is
+    /// still held then is what the last run left there. Numbers that the host gives are those of now, each time. What was allocated before
+    /// must outlive the graph. The host cannot look at numbers in it, nor record within it.
+    ///
+    /// @throws DeviceException if this device takes nothing down
+    default Graph record(Runnable work) {
+        throw new DeviceException(name() + ": it does nothing as a graph; only the CUDA devices do");
+    }
+
     // ---- to and from the host ------------------------------------------------------------------------------------------------
 
     /// y = values, converted to the type of y.

@@ -11,10 +11,16 @@ import java.util.List;
 ///
 /// Scopes nest, belong to the thread that opened them, and must close in the reverse order.
 public final class Scope implements AutoCloseable {
+    /// What a scope can own.
+    public interface Owned {
+        /// Gives up the scope's hold on it.
+        void release();
+    }
+
     private static final ThreadLocal<Scope> INNERMOST = new ThreadLocal<>();
 
     private final Scope outer;
-    private final List<Storage> owned = new ArrayList<>();
+    private final List<Owned> owned = new ArrayList<>();
     private boolean open = true;
 
     private Scope(Scope outer) {
@@ -28,8 +34,8 @@ public final class Scope implements AutoCloseable {
         return scope;
     }
 
-    /// Hands a fresh storage to the innermost scope; outside every scope it lives until it is released by hand.
-    public static void adopt(Storage fresh) {
+    /// Hands what is fresh to the innermost scope; outside every scope it lives until it is released by hand.
+    public static void adopt(Owned fresh) {
         var scope = INNERMOST.get();
         if (scope != null) scope.owned.add(fresh);
     }
@@ -48,7 +54,7 @@ public final class Scope implements AutoCloseable {
         if (INNERMOST.get() != this) throw new IllegalStateException("scopes must close innermost first, on their own thread");
         open = false;
         INNERMOST.set(outer);
-        for (var storage : owned) storage.release();
+        for (var fresh : owned) fresh.release();
         owned.clear();
     }
 }

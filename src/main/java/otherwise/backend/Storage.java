@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /// Whoever allocates receives one reference, held by the innermost [Scope]; views made by [#slice] share their parent's count.
 /// When the last reference is released, the memory goes back to the backend's pool at once: nothing waits for the garbage
 /// collector.
-public abstract class Storage {
+public abstract class Storage implements Scope.Owned {
     private final DType type;
     private final long size;
     private final Storage parent;
@@ -55,6 +55,7 @@ public abstract class Storage {
     }
 
     /// One owner fewer; the last one frees the memory.
+    @Override
     public final void release() {
         var root = root();
         int left = root.references.decrementAndGet();

@@ -24,7 +24,8 @@ public record EulerSolver(boolean checkpointed) implements Solver {
     /// Step `i` alone: the sample at σᵢ → the sample at σᵢ₊₁.
     public Tensor step(Velocity velocity, Tensor x, FlowSchedule schedule, int i) {
         double by = schedule.sigma(i + 1) - schedule.sigma(i);
-        return checkpointed ? Checkpoint.of(() -> moved(velocity, x, schedule.time(i), by)) : moved(velocity, x, schedule.time(i), by);
+        if (!checkpointed || velocity.recomputes()) return moved(velocity, x, schedule.time(i), by);
+        return Checkpoint.of(() -> moved(velocity, x, schedule.time(i), by));
     }
 
     private static Tensor moved(Velocity velocity, Tensor x, double t, double by) {

@@ -10,4 +10,9 @@ public interface Velocity {
 
     /// The velocity at sample `x` and time `t`, of the shape of `x`.
     Tensor at(Tensor x, double t);
+
+    /// Whether it keeps nothing but its input for the way back, so that nothing is gained by computing a step again.
+    default boolean recomputes() {
+        return false;
+    }
 }

@@ -3,7 +3,7 @@ package otherwise.explain;
 import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
-import otherwise.diffusion.Velocity;
+import otherwise.diffusion.TimedVelocity;
 import otherwise.tensor.Tensor;
 
 /// What makes realistic videos: an autoencoder, and a flow in its latent space that goes on from a first frame.
@@ -32,5 +32,5 @@ public interface Generator {
     /// The flow of videos that begin with a frame, `[1, 3, 1, H, W]` in −1 … 1. All that depends on the frame alone is computed now, once.
     ///
     /// @param guidance scale of classifier-free guidance against the empty text; 1 is without, and costs half
-    Velocity condition(Tensor firstFrame, double guidance, Activations activations);
+    TimedVelocity condition(Tensor firstFrame, double guidance, Activations activations);
 }

@@ -3,7 +3,7 @@ package otherwise.explain;
 import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
-import otherwise.diffusion.Velocity;
+import otherwise.diffusion.TimedVelocity;
 import otherwise.models.clip.ClipVision;
 import otherwise.models.wan.I2vConditioning;
 import otherwise.models.wan.WanTransformer;
@@ -68,17 +68,25 @@ public record WanGenerator(WanTransformer transformer, WanVae vae, ClipVision cl
     }
 
     @Override
-    public Velocity condition(Tensor firstFrame, double guidance, Activations activations) {
+    public TimedVelocity condition(Tensor firstFrame, double guidance, Activations activations) {
         var image = firstFrame.reshape(1, 3, video.height(), video.width());
         var told = I2vConditioning.of(vae, image, video.frames());
         var seen = clip.features(ClipVision.preprocess(image, clip.config().imageSize()));
         var text = prompt.reshape(1, prompt.dim(0), prompt.dim(1));
-        if (guidance == 1) return (x, t) -> transformer.forward(x, new double[] {t}, text, seen, told, activations);
-        var silence = Tensor.zeros(backend(), 1, 1, prompt.dim(1));
-        return (x, t) -> {
-            var with = transformer.forward(x, new double[] {t}, text, seen, told, activations);
-            var without = transformer.forward(x, new double[] {t}, silence, seen, told, activations);
-            return without.add(with.sub(without).times(guidance));
+        var silence = guidance == 1 ? null : Tensor.zeros(backend(), 1, 1, prompt.dim(1));
+        return new TimedVelocity() {
+            @Override
+            public Tensor time(double t) {
+                return transformer.sinusoid(backend(), t);
+            }
+
+            @Override
+            public Tensor at(Tensor x, Tensor time) {
+                var with = transformer.forward(x, time, text, seen, told, activations);
+                if (silence == null) return with;
+                var without = transformer.forward(x, time, silence, seen, told, activations);
+                return without.add(with.sub(without).times(guidance));
+            }
         };
     }
 }

@@ -4,7 +4,7 @@ import java.util.List;
 import otherwise.autograd.Activations;
 import otherwise.backend.Backend;
 import otherwise.backend.Shape;
-import otherwise.diffusion.Velocity;
+import otherwise.diffusion.TimedVelocity;
 import otherwise.io.Video;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tensor;
@@ -51,9 +51,19 @@ final class Toys {
         }
 
         @Override
-        public Velocity condition(Tensor firstFrame, double guidance, Activations activations) {
+        public TimedVelocity condition(Tensor firstFrame, double guidance, Activations activations) {
             var towards = firstFrame.mean();
-            return (x, t) -> activations.run(() -> x.times(0.5).add(x.tanh().times(0.2 + t / 5000)).sub(towards));
+            return new TimedVelocity() {
+                @Override
+                public Tensor time(double t) {
+                    return Tensor.full(backend, 0.2 + t / 5000, 1, 1, 1, 1, 1);
+                }
+
+                @Override
+                public Tensor at(Tensor x, Tensor time) {
+                    return activations.run(() -> x.times(0.5).add(x.tanh().mul(time)).sub(towards));
+                }
+            };
         }
     }
 

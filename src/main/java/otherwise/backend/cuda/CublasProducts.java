@@ -29,6 +29,7 @@ final class CublasProducts implements Products {
     }
 
     private final Driver driver;
+    private final Recorder recorder;
     private final Movement movement;
     private final Elementwise elementwise;
     private final Rows rows;
@@ -56,6 +57,7 @@ final class CublasProducts implements Products {
         this.driver = driver;
         this.ours = ours;
         this.workspace = workspace;
+        recorder = kernels.recorder();
         movement = new Movement(kernels);
         elementwise = new Elementwise(kernels);
         rows = new Rows(kernels);
@@ -105,7 +107,7 @@ final class CublasProducts implements Products {
         if (bias != null && accumulate) elementwise.binary(Binary.ADD, y, y, dense, bias, everyRow, dims);
         else if (bias != null) movement.copy(y, 0, dense, bias, 0, everyRow, dims);
         var g = gemm(CudaStorage.address(y), CudaStorage.address(a), CudaStorage.address(b), s, accumulate || bias != null);
-        driver.enqueue(g, _ -> cublas.multiply(g));
+        recorder.enqueue(g, _ -> cublas.multiply(g));
     }
 
     /// In two passes over y, while nobody asks for the sums.

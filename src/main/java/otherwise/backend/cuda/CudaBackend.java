@@ -8,6 +8,7 @@ import otherwise.backend.Backend;
 import otherwise.backend.ConvSpec;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
+import otherwise.backend.Graph;
 import otherwise.backend.Libraries;
 import otherwise.backend.MatmulSpec;
 import otherwise.backend.Scope;
@@ -26,6 +27,7 @@ public final class CudaBackend implements Backend {
     private final DType real;
     private final boolean tf32;
     private final Kernels kernels;
+    private final Recorder recorder;
     private final Elementwise elementwise;
     private final Movement movement;
     private final Reductions reductions;
@@ -41,6 +43,7 @@ public final class CudaBackend implements Backend {
         this.tf32 = tf32;
         pool = new DevicePool(driver);
         kernels = new Kernels(driver, pool, real, tf32);
+        recorder = kernels.recorder();
         elementwise = new Elementwise(kernels);
         movement = new Movement(kernels);
         reductions = new Reductions(kernels);
@@ -114,7 +117,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Storage allocate(DType type, long size) {
-        var storage = new CudaStorage(type, size, pool.take(Math.multiplyExact(size, type.bytes())), pool);
+        var storage = recorder.storage(type, size);
         Scope.adopt(storage);
         return storage;
     }
@@ -133,6 +136,16 @@ public final class CudaBackend implements Backend {
     @Override
     public void trim() {
         pool.trim();
+    }
+
+    @Override
+    public boolean records() {
+        return true;
+    }
+
+    @Override
+    public Graph record(Runnable work) {
+        return recorder.record(work);
     }
 
     @Override
@@ -165,11 +178,11 @@ public final class CudaBackend implements Backend {
         if (n == 0) return;
         var bytes = source.asSlice(0, n * type.bytes());
         if (type == y.type()) {
-            driver.toDevice(((CudaStorage) y).address(), bytes);
+            recorder.upload((CudaStorage) y, bytes);
             return;
         }
         try (var raw = kernels.scratch(type, n)) {
-            driver.toDevice(raw.storage().address(), bytes);
+            recorder.upload(raw.storage(), bytes);
             movement.convert(y, raw.storage(), n);
         }
     }
@@ -190,6 +203,7 @@ public final class CudaBackend implements Backend {
     }
 
     private void download(MemorySegment values, DType type, Storage x, long n) {
+        recorder.requireLooking();
         if (n == 0) return;
         if (type == x.type()) {
             driver.toHost(values, ((CudaStorage) x).address());
@@ -417,6 +431,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void close() {
+        recorder.close();
         serving.close();
         pool.close();
         driver.close();

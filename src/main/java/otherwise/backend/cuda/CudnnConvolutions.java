@@ -226,7 +226,7 @@ final class CudnnConvolutions implements Convolutions {
 
     private void run(Plan plan, Storage to, Storage from, Storage weight, boolean add) {
         try (var workspace = kernels.scratch(DType.U8, plan.workspace)) {
-            driver.enqueue(plan.prepared, _ -> plan.prepared.run(plan.algorithm, ((CudaStorage) from).address(),
+            kernels.recorder().enqueue(plan.prepared, _ -> plan.prepared.run(plan.algorithm, ((CudaStorage) from).address(),
                     ((CudaStorage) weight).address(), ((CudaStorage) to).address(), add, workspace.storage().address(), plan.workspace));
         }
     }

@@ -1,6 +1,7 @@
 package otherwise.backend.cuda;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 import java.util.function.Consumer;
 import otherwise.backend.DType;
 import otherwise.backend.DeviceException;
@@ -52,6 +53,9 @@ interface Driver extends AutoCloseable {
 
     void toHost(MemorySegment to, long from);
 
+    /// From one place of the device to another.
+    void copy(long to, long from, long bytes);
+
     /// @param file the kernel file, without `.cu`
     /// @param real the type that its `real` stands for
     /// @throws DeviceException if it cannot be compiled, with what the compiler says
@@ -67,6 +71,19 @@ interface Driver extends AutoCloseable {
     /// @param what for a message, should the device find a fault in it
     /// @param call is given the order of the work, and finds the device current on its thread
     void enqueue(Object what, Consumer<DeviceStream> call);
+
+    /// Makes one of many works, each of which has been told to this driver before.
+    default Replay replay(List<Consumer<Driver>> works) {
+        return () -> works.forEach(work -> work.accept(this));
+    }
+
+    /// Works that can be told at once.
+    interface Replay {
+        void run();
+
+        /// What is still being done is done to its end.
+        default void close() {}
+    }
 
     /// Waits until everything is done.
     void synchronize();

@@ -97,6 +97,9 @@ final class DryDriver implements Driver {
     }
 
     @Override
+    public void copy(long to, long from, long bytes) {}
+
+    @Override
     public Function function(String file, DType real, String name) {
         return () -> name;
     }

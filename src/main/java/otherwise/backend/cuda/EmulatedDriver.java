@@ -179,12 +179,19 @@ final class EmulatedDriver implements Driver {
 
     @Override
     public void toHost(MemorySegment to, long from) {
-        long bad = (long) call(unwritten, from, to.byteSize());
-        if (bad >= 0) {
-            throw new DeviceException(NAME + ": the host reads " + to.byteSize() + " bytes, of which byte " + bad
-                    + " was never written or is no longer handed out");
-        }
-        to.copyFrom(MemorySegment.ofAddress(from).reinterpret(to.byteSize()));
+        to.copyFrom(written("the host reads", from, to.byteSize()));
+    }
+
+    @Override
+    public void copy(long to, long from, long bytes) {
+        toDevice(to, written("a copy reads", from, bytes));
+    }
+
+    private MemorySegment written(String who, long from, long bytes) {
+        long bad = (long) call(unwritten, from, bytes);
+        if (bad < 0) return MemorySegment.ofAddress(from).reinterpret(bytes);
+        throw new DeviceException(NAME + ": " + who + " " + bytes + " bytes, of which byte " + bad
+                + " was never written or is no longer handed out");
     }
 
     @Override

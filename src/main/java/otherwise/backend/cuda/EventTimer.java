@@ -7,7 +7,6 @@ import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuEventRecord;
 import static jcuda.driver.JCudaDriver.cuEventSynchronize;
 
-import java.util.function.IntSupplier;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
@@ -15,19 +14,12 @@ import otherwise.backend.Timer;
 
 /// Two events in the stream, whose times the device itself notes when it comes to them: launches return long before.
 final class EventTimer implements Timer {
-
-    /// Makes a call of the driver in the context, one at a time, and checks its status.
-    @FunctionalInterface
-    interface Calls {
-        void make(String name, IntSupplier call);
-    }
-
     private final CUstream stream;
-    private final Calls calls;
+    private final DriverCalls calls;
     private final CUevent begun = new CUevent();
     private final CUevent done = new CUevent();
 
-    EventTimer(CUstream stream, Calls calls) {
+    EventTimer(CUstream stream, DriverCalls calls) {
         this.stream = stream;
         this.calls = calls;
         calls.make("cuEventCreate", () -> cuEventCreate(begun, CU_EVENT_DEFAULT));

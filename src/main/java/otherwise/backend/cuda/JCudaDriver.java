@@ -24,6 +24,7 @@ import static jcuda.driver.JCudaDriver.cuMemAllocAsync;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemFreeAsync;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoDAsync;
 import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
 import static jcuda.driver.JCudaDriver.cuModuleLoadData;
 import static jcuda.driver.JCudaDriver.cuModuleUnload;
@@ -38,6 +39,7 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -237,6 +239,12 @@ final class JCudaDriver implements Driver {
         copies().toHost(to, from);
     }
 
+    @Override
+    public synchronized void copy(long to, long from, long bytes) {
+        enter();
+        check("cuMemcpyDtoDAsync", cuMemcpyDtoDAsync(new DeviceAddress(to), new DeviceAddress(from), bytes, stream));
+    }
+
     private PinnedCopies copies() {
         if (copies == null) copies = new PinnedCopies(stream, this::check);
         return copies;
@@ -292,6 +300,11 @@ final class JCudaDriver implements Driver {
         enter();
         call.accept(stream);
         last = what;
+    }
+
+    @Override
+    public synchronized Replay replay(List<Consumer<Driver>> works) {
+        return new StreamGraph(this, stream, this::checked, works);
     }
 
     @Override

@@ -19,7 +19,7 @@ final class Kernels {
     static final int PACK = 16;
 
     private final Driver driver;
-    private final DevicePool pool;
+    private final Recorder recorder;
     private final DType real;
     private final boolean tensorCores;
     private final Map<String, Driver.Function> functions = new ConcurrentHashMap<>();
@@ -32,7 +32,7 @@ final class Kernels {
     Kernels(Driver driver, DevicePool pool, DType real, boolean tf32) {
         if (tf32 && !driver.tensorCores()) throw new DeviceException(driver.name() + ": it has no tensor cores for TF32");
         this.driver = driver;
-        this.pool = pool;
+        recorder = new Recorder(driver, pool);
         this.real = real;
         tensorCores = driver.tensorCores() && (tf32 || real == DType.BF16);
     }
@@ -47,6 +47,11 @@ final class Kernels {
         return driver;
     }
 
+    /// What all that the device is told goes through.
+    Recorder recorder() {
+        return recorder;
+    }
+
     /// Whether tensor cores multiply matrices of that type: of `F32` only where it was asked for, since digits are lost.
     boolean tensorCores() {
         return tensorCores;
@@ -55,7 +60,7 @@ final class Kernels {
     /// @throws DeviceException with the name of the kernel and what it was called with
     void launch(String file, String kernel, Grid grid, Arguments arguments) {
         var function = functions.computeIfAbsent(file + "." + kernel, _ -> driver.function(file, real, kernel));
-        driver.launch(function, grid, arguments);
+        recorder.launch(function, grid, arguments);
     }
 
     /// A launch in which every thread goes from one of `n` elements to the next; nothing if there are none.
@@ -87,7 +92,7 @@ final class Kernels {
     /// Working memory with these numbers in it.
     Scratch scratch(long[] values) {
         var scratch = scratch(DType.I64, values.length);
-        driver.toDevice(scratch.storage().address(), MemorySegment.ofArray(values));
+        recorder.upload(scratch.storage(), MemorySegment.ofArray(values));
         return scratch;
     }
 
@@ -96,7 +101,7 @@ final class Kernels {
         private final CudaStorage storage;
 
         private Scratch(DType type, long size) {
-            storage = new CudaStorage(type, size, pool.take(Math.multiplyExact(size, type.bytes())), pool);
+            storage = recorder.storage(type, size);
         }
 
         CudaStorage storage() {

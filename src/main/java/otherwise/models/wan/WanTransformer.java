@@ -63,24 +63,31 @@ public record WanTransformer(
                 Head.load(w.at("head"), c));
     }
 
+    /// As below, with the times themselves.
+    ///
+    /// @param t times in 0 … 1000, one a sample
+    public Tensor forward(Tensor x, double[] t, Tensor context, Tensor clip, Tensor y, Activations activations) {
+        return forward(x, sinusoid(x.backend(), t), context, clip, y, activations);
+    }
+
     /// The velocity of a batch of equal sizes. Wherever a batch of B is asked for, one sample serves them all.
     ///
     /// @param x noisy latents `[B, C, F, H, W]`
-    /// @param t times in 0 … 1000, one a sample
+    /// @param time what [#sinusoid] makes of the times, one a sample
     /// @param context rows of the text encoder `[B, S, text]`, S at most `textLen`
     /// @param clip features of the first frame `[B, P, clip]`; `null` for `t2v`
     /// @param y mask and latent of the first frame `[B, Y, F, H, W]`, put behind the channels of x; `null` for `t2v`
     /// @return `[B, out, F, H, W]`
-    public Tensor forward(Tensor x, double[] t, Tensor context, Tensor clip, Tensor y, Activations activations) {
+    public Tensor forward(Tensor x, Tensor time, Tensor context, Tensor clip, Tensor y, Activations activations) {
         var d = Dims.of("wan", "B C F H W", x).and("contexts S text", context);
         var grid = grid(d.get("F"), d.get("H"), d.get("W"));
         var grids = Collections.nCopies(Math.toIntExact(d.get("B")), grid);
         var whole = y == null ? x : Tensor.concat(1, x, y.expand(d.get("B"), y.dim(1), y.dim(2), y.dim(3), y.dim(4)));
         var positions = Positions.of(x.backend(), config.headDim(), grids, grid.tokens());
-        return unpatchify(patches(tokens(whole), t, filled(context), clip, positions, activations), grid);
+        return unpatchify(patches(tokens(whole), time, filled(context), clip, positions, activations), grid);
     }
 
-    /// As above, keeping all activations.
+    /// With the times themselves, keeping all activations.
     public Tensor forward(Tensor x, double[] t, Tensor context, Tensor clip, Tensor y) {
         return forward(x, t, context, clip, y, Activations.KEEP);
     }
@@ -105,7 +112,7 @@ public record WanTransformer(
         }
         var text = Tensor.concat(0, context.stream().map(c -> filled(Tensor.stack(List.of(c)))).toList());
         var positions = Positions.of(text.backend(), config.headDim(), grids, length);
-        var patches = patches(Tensor.concat(0, tokens), t, text, clip, positions, activations);
+        var patches = patches(Tensor.concat(0, tokens), sinusoid(text.backend(), t), text, clip, positions, activations);
         var velocities = new ArrayList<Tensor>();
         for (int b = 0; b < x.size(); b++) {
             var own = patches.slice(0, b, b + 1).slice(1, 0, grids.get(b).tokens());
@@ -115,15 +122,16 @@ public record WanTransformer(
     }
 
     /// The transformer proper: tokens `[B, L, C]` · text `[B, textLen, text]` → patches `[B, L, patch · out]`
-    private Tensor patches(Tensor tokens, double[] t, Tensor text, Tensor clip, Positions positions, Activations activations) {
-        if (t.length != tokens.dim(0)) throw new ShapeException("wan: " + t.length + " times for a batch of " + tokens.dim(0));
+    private Tensor patches(Tensor tokens, Tensor sinusoid, Tensor text, Tensor clip, Positions positions, Activations activations) {
+        long times = sinusoid.dim(0);
+        if (times != tokens.dim(0)) throw new ShapeException("wan: " + times + " times for a batch of " + tokens.dim(0));
         if ((clip == null) == config.imageToVideo()) {
             var wish = clip == null ? " needs" : " takes no";
             throw new ShapeException("wan: a model of type " + config.modelType() + wish + " image features");
         }
-        var time = note("time_sinusoid", sinusoid(tokens.backend(), t));
+        var time = note("time_sinusoid", sinusoid);
         var e = layer("time_embedding", () -> timeEmbedding.forward(time));
-        var e0 = layer("time_projection", () -> timeProjection.forward(e.silu())).reshape(t.length, 6, config.dim());
+        var e0 = layer("time_projection", () -> timeProjection.forward(e.silu())).reshape(times, 6, config.dim());
         var context = new Context(
                 layer("text_embedding", () -> textEmbedding.forward(text)),
                 clip == null ? null : layer("img_emb", () -> imgEmb.forward(clip)));
@@ -166,8 +174,9 @@ public record WanTransformer(
         return context.pad(1, 0, missing);
     }
 
-    /// cos(t·ω) and then sin(t·ω) with ω = 10000^(−i/half), in double precision on the host: `[B, freqDim]`
-    private Tensor sinusoid(Backend backend, double[] t) {
+    /// What the network is told of times in 0 … 1000: cos(t·ω) and then sin(t·ω) with ω = 10000^(−i/half), in double precision on the host,
+    /// `[B, freqDim]`.
+    public Tensor sinusoid(Backend backend, double... t) {
         int half = config.freqDim() / 2;
         var values = new double[t.length * config.freqDim()];
         for (int b = 0; b < t.length; b++) {

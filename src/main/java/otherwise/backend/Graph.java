@@ -1,0 +1,15 @@
+package otherwise.backend;
+
+/// Work that a device has taken down, to do it again at the cost of one call ([Backend#record]).
+public interface Graph extends AutoCloseable {
+
+    /// Has the device do all of it again, on the same memory. As with any other call, what comes later comes after it.
+    void run();
+
+    /// How many works it is: what the host would have to ask for one by one.
+    int size();
+
+    /// Gives back what it holds. What it still does is done to its end.
+    @Override
+    void close();
+}
