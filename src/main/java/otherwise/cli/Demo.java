@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import otherwise.explain.BttfOptions;
-import otherwise.explain.Networks;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -25,12 +24,15 @@ final class Demo implements Callable<Integer> {
     @Mixin
     private ModelOptions models;
 
+    @Mixin
+    private GraphOptions graphs;
+
     @Override
     public Integer call() throws IOException {
         try (var backend = models.open()) {
             var options = BttfOptions.standard();
-            var memory = Explanation.plan(backend, models.files(), options);
-            var networks = Networks.open(models.files(), backend);
+            var memory = Explanation.plan(backend, models.files(), graphs, options);
+            var networks = graphs.open(models.files(), backend);
             var folder = out != null ? out : RunFolder.free(Path.of("otherwise-demo"));
             var clip = VideoOptions.sample(1, CLIP);
             var run = Explanation.ask(folder, clip, "left", options, models, networks, memory);

@@ -82,6 +82,9 @@ final class Evaluate implements Callable<Integer> {
     @Mixin
     private ModelOptions models;
 
+    @Mixin
+    private GraphOptions graphs;
+
     /// What became of one clip.
     record Outcome(
             long clip, String source, String target, boolean flipped, boolean semantic, double ssim, double ideal, double background,
@@ -118,8 +121,9 @@ final class Evaluate implements Callable<Integer> {
         Files.createDirectories(out);
         var results = new LinkedHashMap<String, List<Outcome>>();
         try (var backend = models.open()) {
-            var memory = Explanation.plan(backend, models.files(), variants.stream().map(this::variant).toArray(BttfOptions[]::new));
-            var networks = Networks.open(models.files(), backend);
+            var memory =
+                    Explanation.plan(backend, models.files(), graphs, variants.stream().map(this::variant).toArray(BttfOptions[]::new));
+            var networks = graphs.open(models.files(), backend);
             for (var name : variants) results.put(name, outcomes(name, networks));
             System.out.println(memory.line());
         }

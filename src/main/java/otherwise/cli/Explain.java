@@ -6,7 +6,6 @@ import java.util.concurrent.Callable;
 import otherwise.explain.Counterfactual;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
-import otherwise.explain.Networks;
 import otherwise.io.InvalidFileException;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -50,6 +49,9 @@ final class Explain implements Callable<Integer> {
     @Mixin
     private ModelOptions models;
 
+    @Mixin
+    private GraphOptions graphs;
+
     @Override
     public Integer call() throws IOException {
         return beginning.resume != null ? resume(new RunFolder(beginning.resume)) : ask();
@@ -60,8 +62,8 @@ final class Explain implements Callable<Integer> {
         var clip = beginning.videos.clip(Models.format(models.files()));
         var folder = out != null ? out : RunFolder.free(Path.of("otherwise-run"));
         try (var backend = models.open()) {
-            var memory = Explanation.plan(backend, models.files(), options);
-            var networks = Networks.open(models.files(), backend);
+            var memory = Explanation.plan(backend, models.files(), graphs, options);
+            var networks = graphs.open(models.files(), backend);
             return verdict(Explanation.ask(folder, clip, target, options, models, networks, memory).run(backend));
         }
     }
@@ -77,8 +79,8 @@ final class Explain implements Callable<Integer> {
             }
         }
         try (var backend = models.open()) {
-            var memory = Explanation.plan(backend, files, run.options());
-            return verdict(new Explanation(folder, run, Networks.open(files, backend), memory).run(backend));
+            var memory = Explanation.plan(backend, files, graphs, run.options());
+            return verdict(new Explanation(folder, run, graphs.open(files, backend), memory).run(backend));
         }
     }
 

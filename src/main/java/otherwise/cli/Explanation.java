@@ -57,9 +57,11 @@ final class Explanation {
     /// The memory that explanations with these options take, one after the other.
     ///
     /// @throws DeviceException with the numbers, if the device has not so much
-    static MemoryPlan plan(Backend backend, ModelFiles files, BttfOptions... options) throws IOException {
+    /// @throws IllegalArgumentException if graphs are asked for of a device that has none
+    static MemoryPlan plan(Backend backend, ModelFiles files, GraphOptions graphs, BttfOptions... options) throws IOException {
+        graphs.requireOf(backend);
         var needed = Rehearsal.of(backend, dry -> {
-            var networks = Networks.open(files, dry);
+            var networks = graphs.open(files, dry);
             for (var o : options) new Bttf(o).rehearse(networks.generator(), networks.classifier());
         });
         return MemoryPlan.of(backend, needed, "--checkpointing nested and fewer --steps take less");

@@ -12,6 +12,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.backend.DeviceException;
 import otherwise.cli.DeviceOptions;
+import otherwise.cli.GraphOptions;
 import otherwise.cli.bench.Cases.Case;
 import otherwise.cli.bench.Cases.Suite;
 import otherwise.explain.ModelFiles;
@@ -31,6 +32,7 @@ import picocli.CommandLine.Option;
             "  otherwise bench --case matmul-1536 --threads 1",
             "  otherwise bench --peers --out benchmarks.md",
             "  otherwise bench --set gpu --device cuda:bf16",
+            "  otherwise bench --case bttf --device cuda --host",
             "With --peers or --jmh the launcher builds with the Maven profile peers, which fetches libtorch (110 MB).",
             "Exit code 1: slower than it must be, or the results differ; 3: the device could not do a case."
         })
@@ -66,8 +68,15 @@ public final class Bench implements Callable<Integer> {
     @Option(names = "--jmh", description = "Run under JMH instead: every case in processes of its own, on the CPU.")
     private boolean jmh;
 
+    @Option(names = "--host",
+            description = "Measure how long the host needs to ask for it all: the same on a device that computes nothing.")
+    private boolean host;
+
     @Mixin
     private DeviceOptions device;
+
+    @Mixin
+    private GraphOptions graphs;
 
     @Option(names = "--models", paramLabel = "DIR", description = "Models of the case bttf (default: those that ship).")
     private Path models;
@@ -93,10 +102,13 @@ public final class Bench implements Callable<Integer> {
             return DONE;
         }
         if (jmh) return underJmh(chosen);
-        var ours = new Ours(device::open, files());
+        if (graphs.asked() && !chosen.stream().allMatch(c -> c.kind().equals("bttf")))
+            throw new IllegalArgumentException("--graphs is for the case bttf: add --case bttf");
+        if (host && (peers || beside != null)) throw new IllegalArgumentException("--host goes with neither --peers nor --beside");
+        var ours = new Ours(device::open, graphs, host, files());
         var engines = engines(ours);
         var figures = new Figures(
-                engines.stream().map(Engine::name).toList(), device.toString().startsWith("cuda"),
+                engines.stream().map(Engine::name).toList(), where(),
                 beside == null ? Optional.empty() : Optional.of(Elsewhere.read(beside)));
         int code = DONE;
         try (var bar = bar((long) chosen.size() * threads.size())) {
@@ -116,13 +128,17 @@ public final class Bench implements Callable<Integer> {
     }
 
     private int underJmh(List<Case> chosen) {
-        if (peers || out != null || !device.toString().equals("cpu"))
-            throw new IllegalArgumentException("--jmh goes with neither --peers nor --device nor --out");
+        if (peers || host || graphs.asked() || out != null || !device.toString().equals("cpu"))
+            throw new IllegalArgumentException("--jmh goes with none of --peers, --host, --graphs, --device, --out");
         var harness = ServiceLoader.load(Harness.class).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("--jmh: not on the class path; " + WITH_PEERS));
         var counts = threads.stream().map(Bench::used).toList();
         harness.run(chosen.stream().map(Case::name).toList(), counts, models(), rounds, warm);
         return DONE;
+    }
+
+    private Figures.Where where() {
+        return host ? Figures.Where.HOST : device.toString().startsWith("cuda") ? Figures.Where.GPU : Figures.Where.CPU;
     }
 
     /// Threads that an option's value stands for.

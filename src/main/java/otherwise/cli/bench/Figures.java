@@ -12,23 +12,33 @@ final class Figures {
     /// Above this two libraries have not computed the same.
     private static final double SAME = 1e-3;
 
+    /// Where ours is measured.
+    enum Where {
+        /// On a processor: with so many threads, in GFLOP/s.
+        CPU,
+        /// On a GPU: in TFLOP/s.
+        GPU,
+        /// On what computes nothing: how long it takes to ask for it.
+        HOST
+    }
+
     private final boolean peers;
-    private final boolean gpu;
+    private final Where where;
     private final int columns;
     private final Optional<Elsewhere> elsewhere;
     private final Table table;
 
     /// @param engines what was measured here, ours first
-    /// @param gpu whether ours runs on a GPU: speeds are then told in TFLOP/s rather than in GFLOP/s, and threads are not
     /// @param elsewhere what another program measured
-    Figures(List<String> engines, boolean gpu, Optional<Elsewhere> elsewhere) {
-        this.gpu = gpu;
+    Figures(List<String> engines, Where where, Optional<Elsewhere> elsewhere) {
+        this.where = where;
         this.peers = engines.size() > 1;
         this.elsewhere = elsewhere;
         var heads = new ArrayList<>(List.of("case", "what"));
-        if (!gpu) heads.add("threads");
+        if (where == Where.CPU) heads.add("threads");
         for (var engine : engines) heads.add(engine + " ms");
-        heads.addAll(List.of(gpu ? "TFLOP/s" : "GFLOP/s", "peak MiB"));
+        if (where != Where.HOST) heads.add(where == Where.GPU ? "TFLOP/s" : "GFLOP/s");
+        heads.add("peak MiB");
         if (peers) heads.addAll(List.of("speed / peer", "must", "aim", "difference"));
         elsewhere.ifPresent(e -> heads.addAll(List.of(e.name() + " ms", e.name() + " peak MiB", "speed / peer", "of the ceiling")));
         columns = heads.size();
@@ -49,7 +59,7 @@ final class Figures {
         var cells = begun(c, threads);
         for (double seconds : m.seconds()) cells.add(fixed(1000 * seconds, 2));
         double flops = c.flops() > 0 ? c.flops() / ours : Double.NaN;
-        cells.add(gpu ? flops * 1e-12 : fixed(flops * 1e-9, 0));
+        if (where != Where.HOST) cells.add(where == Where.GPU ? flops * 1e-12 : fixed(flops * 1e-9, 0));
         cells.add(mib(peak));
         double speed = peers ? m.seconds().get(1) / ours : Double.NaN;
         if (peers)
@@ -79,7 +89,7 @@ final class Figures {
 
     private List<Object> begun(Case c, int threads) {
         var cells = new ArrayList<Object>(List.of(c.name(), c.what()));
-        if (!gpu) cells.add(threads);
+        if (where == Where.CPU) cells.add(threads);
         return cells;
     }
 

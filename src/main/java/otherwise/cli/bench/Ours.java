@@ -11,15 +11,16 @@ import java.util.function.Supplier;
 import otherwise.autograd.Activations;
 import otherwise.autograd.Gradients;
 import otherwise.backend.Backend;
+import otherwise.backend.Backends;
 import otherwise.backend.Scope;
 import otherwise.backend.Timer;
+import otherwise.cli.GraphOptions;
 import otherwise.diffusion.EulerSolver;
 import otherwise.diffusion.FlowSchedule;
 import otherwise.diffusion.Velocity;
 import otherwise.explain.Classifier;
 import otherwise.explain.Generator;
 import otherwise.explain.ModelFiles;
-import otherwise.explain.Models;
 import otherwise.explain.StyleLoss;
 import otherwise.models.wan.Positions;
 import otherwise.models.wan.WanBlock;
@@ -32,25 +33,34 @@ import otherwise.tensor.Tensor;
 /// This library's side of the benchmarks.
 final class Ours implements Engine {
     private final IntFunction<Backend> device;
+    private final GraphOptions graphs;
+    private final boolean host;
     private final ModelFiles files;
+    private Backend opened;
     private Backend backend;
 
     /// @param device opens it, for so many threads
-    Ours(IntFunction<Backend> device, ModelFiles files) {
+    /// @param graphs whether networks are done as wholes
+    /// @param host whether the device is spared, and only what it is asked for is measured
+    Ours(IntFunction<Backend> device, GraphOptions graphs, boolean host, ModelFiles files) {
         this.device = device;
+        this.graphs = graphs;
+        this.host = host;
         this.files = files;
     }
 
     @Override
     public String name() {
-        return "otherwise";
+        return host ? "host" : "otherwise";
     }
 
     /// Opens the device anew: nothing of what ran before is in its memory.
     @Override
     public void threads(int count) {
         close();
-        backend = device.apply(count);
+        opened = device.apply(count);
+        graphs.requireOf(opened);
+        backend = host ? Backends.dry(opened) : opened;
     }
 
     /// Bytes of a number on the device.
@@ -65,8 +75,10 @@ final class Ours implements Engine {
 
     @Override
     public void close() {
-        var open = backend;
-        backend = null; // also where a fault of the device keeps it from being closed
+        var open = opened;
+        if (host && backend != null) backend.close();
+        opened = null; // also where a fault of the device keeps it from being closed
+        backend = null;
         if (open != null) open.close();
     }
 
@@ -133,8 +145,9 @@ final class Ours implements Engine {
         Velocity velocity;
         var original = given.get("original");
         try (var _ = Tape.off()) {
-            generator = Models.generator(files, backend);
-            classifier = Models.classifier(files, backend);
+            var networks = graphs.open(files, backend);
+            generator = networks.generator();
+            classifier = networks.classifier();
             velocity = generator.condition(original.slice(2, 0, 1), 1, Activations.KEEP);
         } catch (IOException e) {
             throw new UncheckedIOException(e);

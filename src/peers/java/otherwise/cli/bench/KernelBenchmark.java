@@ -14,6 +14,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import otherwise.backend.Backends;
+import otherwise.cli.GraphOptions;
 import otherwise.explain.ModelFiles;
 
 /// One run of a case of [Cases] on the CPU backend.
@@ -41,7 +42,7 @@ public class KernelBenchmark {
     public void prepare() throws IOException {
         var files = new ModelFiles(Path.of(models));
         var c = Cases.named(name, files);
-        ours = new Ours(count -> Backends.open("cpu", count), files);
+        ours = new Ours(count -> Backends.open("cpu", count), new GraphOptions(), false, files);
         ours.threads(threads);
         workload = ours.prepare(c.kind(), c.inputs(), c.numbers());
     }

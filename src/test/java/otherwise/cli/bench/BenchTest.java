@@ -123,7 +123,7 @@ class BenchTest {
     @Test
     void aCaseThatDoesNotFitIsARowWithoutFigures() throws IOException {
         var elsewhere = new Elsewhere("peer", Double.NaN, Double.NaN, Map.of("tiny-gelu", new Elsewhere.Figure(0.002, 1 << 20)));
-        var figures = new Figures(List.of("otherwise"), true, Optional.of(elsewhere));
+        var figures = new Figures(List.of("otherwise"), Figures.Where.GPU, Optional.of(elsewhere));
         figures.addFailed(Cases.named("tiny-gelu", new ModelFiles(Path.of("nowhere"))), 2);
         var row = List.of(figures.table().markdown().lines().toList().getLast().strip().split("\\s*\\|\\s*"));
         assertEquals(List.of("–", "–", "–", "2.00", "1.0", "–", "–"), row.subList(3, row.size()));
