@@ -35,6 +35,7 @@ class ExplainCommandTest {
         assertEquals(Otherwise.WRONG_INPUT, explain(folder, refused, "--video", clip.toString(), "--target", "sideways"));
         assertEquals(Otherwise.WRONG_INPUT, explain(folder, refused, "--video", folder.resolve("no.mp4").toString()));
         assertEquals(Otherwise.WRONG_INPUT, explain(folder, refused, "--video", clip.toString(), "--steps", "0"));
+        assertEquals(Otherwise.WRONG_INPUT, explain(folder, refused, "--video", clip.toString(), "--graphs"), "cpu has none");
         assertFalse(Files.exists(refused), "nothing is left of a question that could not be asked");
 
         var out = folder.resolve("out");

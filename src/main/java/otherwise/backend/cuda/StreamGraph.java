@@ -33,7 +33,8 @@ final class StreamGraph implements Driver.Replay {
         try {
             works.forEach(work -> work.accept(driver));
         } catch (RuntimeException e) {
-            cuStreamEndCapture(stream, taken); // or nothing could be told any more; that it failed is known
+            // Or nothing could be told any more. Why it failed is known.
+            if (cuStreamEndCapture(stream, taken) == CUresult.CUDA_SUCCESS) cuGraphDestroy(taken);
             throw e;
         }
         calls.make("cuStreamEndCapture", () -> cuStreamEndCapture(stream, taken));

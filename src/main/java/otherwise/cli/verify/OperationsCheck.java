@@ -7,6 +7,7 @@ import java.util.Locale;
 import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import otherwise.autograd.Gradients;
+import otherwise.autograd.Graphed;
 import otherwise.backend.Backend;
 import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
@@ -166,7 +167,24 @@ public final class OperationsCheck {
         cases.add(new Case("moving", x -> Tensor.concat(1, x.get(0).permute(0, 2, 1).pad(2, 1, 2), x.get(0).permute(0, 2, 1).pad(2, 3, 0)),
                 in("x", 1, 5, 33, 70)));
         for (long w : new long[] {37, 40}) cases.add(new Case("upsample, " + w, x -> x.get(0).upsample2x(), in("x", 1, 4, 33, w)));
+        cases.add(new Case("as a graph", x -> again(x, OperationsCheck::layer), in("x", 1, 2, 100, 64), in("w", 0.125, 64, 64),
+                in("b", 1, 64)));
         return cases;
+    }
+
+    /// Attention of a few heads to itself, with numbers of the host in it: how many keys there are.
+    private static Tensor layer(List<Tensor> x) {
+        var q = x.get(0).linear(x.get(1), x.get(2), Unary.GELU_TANH).reshape(2, 100, 2, 32);
+        return q.attention(q, q, 1 / Math.sqrt(32), new long[] {100, 37}).reshape(2, 100, 64).add(x.get(0)).layerNorm(null, null, 1e-6);
+    }
+
+    /// What a device that takes work down does of it the second time, with other numbers than the first.
+    private static Tensor again(List<Tensor> x, Function<List<Tensor>, Tensor> f) {
+        if (!x.getFirst().backend().records()) return f.apply(x);
+        var graphed = new Graphed(f);
+        var first = graphed.of(x.stream().map(t -> t.detach().times(-0.5).variable()).toArray(Tensor[]::new));
+        Gradients.of(first, first.detach());
+        return graphed.of(x.toArray(Tensor[]::new));
     }
 
     private static Input in(String name, double scale, long... dims) {

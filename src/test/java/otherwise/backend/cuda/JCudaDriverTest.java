@@ -117,6 +117,11 @@ class JCudaDriverTest {
         assertTrue(
                 description.contains(library) && description.contains(nvrtc) && description.contains(folder + "/otherwise/jcuda-12.6.0-"),
                 description);
+        assertEquals("[7.0, 11.0, 7.0]", lines.get("graph from 1.0"));
+        assertEquals("[43.0, 11.0, 7.0]", lines.get("graph from 10.0"));
+        assertTrue(lines.get("no graph").startsWith("cuda: allocation of 16 bytes: error 900, which the driver does not know"),
+                lines.get("no graph"));
+        assertEquals("[87.0, 23.0, 7.0]", lines.get("after it"));
         assertEquals("true", lines.get("copies"));
         assertEquals("0", lines.get("too much"));
         assertEquals("cuda: kernel missing of elementwise.cu: CUDA_ERROR_NOT_FOUND: named symbol not found", lines.get("missing"));

@@ -71,6 +71,19 @@ class BenchTest {
         assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--peers"));
     }
 
+    /// What computes nothing: no speed is told, and nobody to compare with.
+    @Test
+    void theHostIsMeasuredByItself(@TempDir Path folder) throws IOException {
+        var out = folder.resolve("host.md");
+        assertEquals(Otherwise.DONE,
+                Otherwise.run("bench", "--case", "softmax", "--host", "--rounds", "1", "--warm", "0", "--out", out.toString()));
+        assertTrue(Files.readString(out).startsWith("| case    | what"), "the heads come first");
+        assertTrue(Files.readString(out).lines().findFirst().orElseThrow().endsWith("| host ms | peak MiB |"));
+        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--host", "--peers"));
+        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--graphs"), "not a network");
+        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--graphs"), "cpu has none");
+    }
+
     /// All kinds of work of the GPU's cases, in a table with what another program measured.
     @Test
     @EnabledIf("otherwise.support.Emulated#present")

@@ -1,11 +1,14 @@
 // A stand-in for libcuda.so.1 that has one device, whose memory is the process's own: what JCudaDriver asks of a driver, and no more.
 //
-// It computes one kernel, `affine`. `axpy` is a kernel with a fault, which like a real one comes up later. More than 1 GiB does not fit.
+// It computes one kernel, `affine`. While its stream is listened to, launches and copies within the device are noted and not done, and most other
+// calls are refused, as by a real driver. `axpy` is a kernel with a fault, which like a real one comes up later. More than 1 GiB does not fit.
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
+#include <vector>
 
-static const int OUT_OF_MEMORY = 2, INVALID_VALUE = 1, INVALID_IMAGE = 200, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700;
+static const int OUT_OF_MEMORY = 2, INVALID_VALUE = 1, INVALID_IMAGE = 200, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700, NOT_WHILE_LISTENED_TO = 900;
 static thread_local bool current = false;
 static int pending = 0;
 static int pinned = 0;
@@ -20,8 +23,20 @@ struct Event {
     int time;
 };
 
+typedef std::vector<std::function<void()>> Works;
+static Works* listening = nullptr;
+static int graphs = 0;  // and those that can be launched
+
 static int now() {
-    return !current ? 201 : pending;
+    return !current ? 201 : listening ? NOT_WHILE_LISTENED_TO : pending;
+}
+
+// Does the work, or notes it.
+static int done(std::function<void()> work) {
+    if (!current) return 201;
+    if (listening) listening->push_back(work);
+    else work();
+    return pending;
 }
 
 extern "C" {
@@ -32,7 +47,7 @@ int cuDeviceGet(int* device, int) { *device = 0; return 0; }
 int cuDeviceGetName(char* name, int n, int) { strncpy(name, "Stand-in", n); return 0; }
 int cuDeviceGetAttribute(int* v, int attribute, int) { *v = attribute == 75 ? 9 : attribute == 16 ? 132 : attribute == 115 ? 1 : 0; return 0; }
 int cuDevicePrimaryCtxRetain(void** context, int) { *context = (void*) 16; return 0; }
-int cuDevicePrimaryCtxRelease_v2(int) { return pinned || streams || modules || events ? INVALID_VALUE : 0; }
+int cuDevicePrimaryCtxRelease_v2(int) { return pinned || streams || modules || events || graphs ? INVALID_VALUE : 0; }
 int cuCtxSetCurrent(void* context) { current = context != nullptr; return 0; }
 int cuStreamCreate(void** stream, unsigned) { streams++; *stream = (void*) 32; return now(); }
 int cuStreamDestroy_v2(void*) { streams--; return now(); }
@@ -53,6 +68,31 @@ int cuMemAllocHost_v2(void** p, size_t n) { pinned++; *p = malloc(n); return now
 int cuMemFreeHost(void* p) { pinned--; free(p); return now(); }
 int cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t n, void*) { memcpy(to, from, n); return now(); }
 int cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t n, void*) { memcpy(to, from, n); return now(); }
+int cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t n, void*) { return done([=] { memcpy(to, from, n); }); }
+int cuStreamBeginCapture_v2(void* stream, int mode) {
+    if (listening || stream != (void*) 32 || mode != 1) return INVALID_VALUE;
+    int status = now();
+    listening = new Works;
+    graphs++;
+    return status;
+}
+int cuStreamEndCapture(void* stream, Works** graph) {
+    if (!listening || stream != (void*) 32) return INVALID_VALUE;
+    *graph = listening;
+    listening = nullptr;
+    return now();
+}
+int cuGraphInstantiateWithFlags(Works** made, Works* graph, unsigned long long flags) {
+    graphs++;
+    *made = new Works(*graph);
+    return flags ? INVALID_VALUE : now();
+}
+int cuGraphDestroy(Works* graph) { graphs--; delete graph; return now(); }
+int cuGraphExecDestroy(Works* graph) { graphs--; delete graph; return now(); }
+int cuGraphLaunch(Works* graph, void* stream) {
+    for (auto& work : *graph) work();
+    return stream == (void*) 32 ? now() : INVALID_VALUE;
+}
 int cuModuleLoadData(void** module, const char* image) {
     if (memcmp(image, "\177ELF", 4)) return INVALID_IMAGE;  // fatbin is more than this driver can read
     modules++;
@@ -73,12 +113,14 @@ int cuLaunchKernel(void* function, unsigned x, unsigned, unsigned, unsigned thre
         return 0;
     }
     if (name != "affine") return NOT_FOUND;
-    launched++;
     float* to = *(float**) p[0];
     const float* from = *(const float**) p[1];
     float scale = *(float*) p[2], offset = *(float*) p[3];
-    for (long long i = 0, n = *(long long*) p[4]; i < n; i++) to[i] = from[i] * scale + offset;
-    return now();
+    long long n = *(long long*) p[4];
+    return done([=] {
+        launched++;
+        for (long long i = 0; i < n; i++) to[i] = from[i] * scale + offset;
+    });
 }
 // A map as the tests look at it: all that was asked for, one number after the other.
 int cuTensorMapEncodeTiled(
