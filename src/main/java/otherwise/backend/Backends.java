@@ -14,7 +14,7 @@ public final class Backends {
 
     /// The names that [#open] knows.
     public static List<String> names() {
-        return List.of("cpu", "cuda", "cuda-emulated");
+        return List.of("cpu", "cuda", "cuda-emulated", "cuda-emulated-hopper");
     }
 
     /// Opens a device, which computes products and convolutions with NVIDIA's libraries where it can.
@@ -35,10 +35,12 @@ public final class Backends {
         if (!List.of("cuda", "cuda" + SHORT, "cuda" + ROUNDED).contains(name)) libraries.refuse(name);
         var real = name.endsWith(SHORT) ? DType.BF16 : DType.F32;
         boolean tf32 = name.endsWith(ROUNDED);
-        return switch (name) {
+        var device = name.startsWith("cuda") && (tf32 || real == DType.BF16) ? name.substring(0, name.lastIndexOf(':')) : name;
+        return switch (device) {
             case "cpu" -> new CpuBackend(threads);
-            case "cuda", "cuda" + SHORT, "cuda" + ROUNDED -> CudaBackend.open(0, real, tf32, libraries);
-            case "cuda-emulated", "cuda-emulated" + SHORT, "cuda-emulated" + ROUNDED -> CudaBackend.emulated(threads, real, tf32);
+            case "cuda" -> CudaBackend.open(0, real, tf32, libraries);
+            case "cuda-emulated" -> CudaBackend.emulated(threads, real, tf32, false);
+            case "cuda-emulated-hopper" -> CudaBackend.emulated(threads, real, tf32, true);
             default -> throw new DeviceException("no device named '" + name + "'; there are: " + String.join(", ", names())
                     + ", cuda" + SHORT + " to store numbers in half the room, and cuda" + ROUNDED
                     + " to multiply matrices with fewer digits, on tensor cores");

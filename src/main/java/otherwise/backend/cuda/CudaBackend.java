@@ -66,13 +66,14 @@ public final class CudaBackend implements Backend {
     /// @param real `F32` or `BF16`: what numbers are stored as; sums are in `F32`
     /// @throws otherwise.backend.DeviceException without g++
     public static CudaBackend emulated(int threads, DType real) {
-        return emulated(threads, real, false);
+        return emulated(threads, real, false, false);
     }
 
     /// @param tf32 whether matrices of `F32` are multiplied as TF32
+    /// @param hopper whether it is a Hopper GPU that is emulated, with the kernels that serve there alone
     /// @throws otherwise.backend.DeviceException without g++
-    public static CudaBackend emulated(int threads, DType real, boolean tf32) {
-        return new CudaBackend(new EmulatedDriver(threads), real, tf32, Serving::ours);
+    public static CudaBackend emulated(int threads, DType real, boolean tf32, boolean hopper) {
+        return new CudaBackend(new EmulatedDriver(threads, hopper), real, tf32, Serving::ours);
     }
 
     /// The kernels on an NVIDIA GPU.

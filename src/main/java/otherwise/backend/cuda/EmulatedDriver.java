@@ -104,12 +104,13 @@ final class EmulatedDriver implements Driver {
 
     @Override
     public String name() {
-        return NAME;
+        return hopper ? NAME + "-hopper" : NAME;
     }
 
     @Override
     public String description() {
-        return "the CUDA kernels compiled by " + compiler.version() + ", every access checked, " + threads
+        return (hopper ? "a Hopper GPU's" : "the") + " CUDA kernels compiled by " + compiler.version() + ", every access checked, "
+                + threads
                 + (threads == 1 ? " thread" : " threads");
     }
 
@@ -190,7 +191,7 @@ final class EmulatedDriver implements Driver {
     private MemorySegment written(String who, long from, long bytes) {
         long bad = (long) call(unwritten, from, bytes);
         if (bad < 0) return MemorySegment.ofAddress(from).reinterpret(bytes);
-        throw new DeviceException(NAME + ": " + who + " " + bytes + " bytes, of which byte " + bad
+        throw new DeviceException(name() + ": " + who + " " + bytes + " bytes, of which byte " + bad
                 + " was never written or is no longer handed out");
     }
 

@@ -9,7 +9,9 @@ import java.io.StringWriter;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
 import otherwise.backend.Backend;
+import otherwise.backend.Backends;
 import otherwise.backend.Storage;
 import otherwise.backend.cpu.CpuBackend;
 
@@ -28,6 +30,17 @@ class OperationsCheckTest {
             assertTrue(agrees(device, cpu), said.toString());
             assertFalse(said.toString().contains("FAIL"));
             assertTrue(said.toString().lines().anyMatch(line -> line.matches("operations: ok, (\\d+) of \\1 agree, limit 1.0e-04")));
+        }
+    }
+
+    /// Every kernel that bf16 on a Hopper GPU comes to, chosen as it would be there.
+    @Test
+    @EnabledIf("otherwise.support.Emulated#present")
+    void theEmulatedHopperGpu() {
+        try (var device = Backends.open("cuda-emulated-hopper:bf16", 0);
+                var cpu = new CpuBackend(0)) {
+            assertTrue(device.description().startsWith("a Hopper GPU's CUDA kernels compiled by g++"), device.description());
+            assertTrue(agrees(device, cpu), said.toString());
         }
     }
 
