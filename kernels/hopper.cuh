@@ -10,6 +10,9 @@
 //              comes out of shared memory, the left from there or out of registers. Nothing of it may be touched until the group has
 //              waited for it.  (9.7.15)
 //
+// Several multiprocessors may work together as well: blocks of a cluster, which a kernel gets by __cluster_dims__, run at the same time. They
+// can reach each other's shared memory, and a copy can bring a box to several of them that crosses the second-level cache once.
+//
 // In shared memory a box is rows of 128 bytes. Of eight rows, which are 1024 bytes and begin at a multiple of 1024, row r has its 16 bytes
 // number c at place c ^ r. So a tile lies in either of two ways, and 64 numbers of bf16 are such a row:
 //
@@ -91,6 +94,38 @@ __device__ __forceinline__ void shared_visible() {
 #endif
 }
 
+// ---- clusters -----------------------------------------------------------------------------------------------------------------------
+
+// Barriers that this thread has made are seen by the other blocks of the cluster behind barrier_of_cluster().  (fence.mbarrier_init)
+__device__ __forceinline__ void barriers_visible_in_cluster() {
+#ifdef OTHERWISE_EMULATION
+    emulated::fence_barriers();
+#else
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+#endif
+}
+
+// Waits for all threads of the cluster's blocks, but those that have ended.  (9.7.13.4)
+__device__ __forceinline__ void barrier_of_cluster() {
+#ifdef OTHERWISE_EMULATION
+    emulated::barrier_of_cluster(__LINE__);
+#else
+    asm volatile("barrier.cluster.arrive.release; barrier.cluster.wait.acquire;" ::: "memory");
+#endif
+}
+
+// Arrives at the barrier that a block of the cluster has where this one has b. The block must not have ended. It learns that products this
+// thread has waited for are done; what threads have written it does not see (.release.cluster would have it, by a fence of the whole device).
+__device__ __forceinline__ void barrier_arrive_in(int block, Barrier* b) {
+#ifdef OTHERWISE_EMULATION
+    emulated::barrier_arrive_in(block, b, __LINE__);
+#else
+    asm volatile(
+        "{ .reg .b32 there; mapa.shared::cluster.u32 there, %0, %1; mbarrier.arrive.shared::cluster.b64 _, [there]; }"
+        ::"r"(shared_address(b)), "r"(block) : "memory");
+#endif
+}
+
 // ---- copies -------------------------------------------------------------------------------------------------------------------------
 
 // Begins to copy the box whose first element is (x, y, z), x along the dense extent; its bytes arrive at the barrier. `to` is aligned to 128
@@ -102,6 +137,19 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int x, 
 #else
     asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4}], [%5];"
         ::"r"(shared_address(to)), "l"(map), "r"(x), "r"(y), "r"(z), "r"(shared_address(done)) : "memory");
+#endif
+}
+
+// The same to the blocks of the cluster whose bits are set: to each where this one has `to`, and its bytes arrive where this one has `done`.
+__device__ __forceinline__ void copy_box_to(unsigned blocks, void* to, const TensorMap* map, int x, int y, int z, Barrier* done) {
+#ifdef OTHERWISE_EMULATION
+    int first[3] = {x, y, z};
+    emulated::copy_box(to, map, first, done, blocks);
+#else
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes.multicast::cluster "
+        "[%0], [%1, {%2, %3, %4}], [%5], %6;"
+        ::"r"(shared_address(to)), "l"(map), "r"(x), "r"(y), "r"(z), "r"(shared_address(done)), "h"((unsigned short) blocks) : "memory");
 #endif
 }
 

@@ -12,15 +12,26 @@
 // the columns of a band: those of one moment share much of a and b in the second-level cache. A tile's sums have one order of additions, so
 // equal calls give equal bits, whatever the number of blocks.
 //
+// Kernels of pairs have two blocks in a cluster, with tiles one below the other. These need the same box of b, so each block fetches half of
+// it, for both. Then empty[s] takes an arrival of both blocks' warps, since a block writes to the other's stage as well; and in full[s] half
+// of b's bytes are brought by the other, maybe before the block itself expects any. With an odd number of rows of tiles the last one's
+// neighbour lies beyond the matrix: it multiplies zeros, and stores nothing. Sums are the same bits as without clusters.
+//
 // What lies beyond an edge the copy engine fills with zeros. Rows of a, b and y are multiples of 16 bytes. Rows of a or b may lie along the
 // terms or along the lines (the rows of op(a), the columns of op(b)): a kernel for each case, since products are told in the instruction.
 //
 // Ideal traffic: a and b once, y once (and x once, where it is added to). Example 9216 × 5120 × 5120: 483 GFLOP, 0.49 ms at an H100's 989
-// TFLOP/s; 242 MB, 0.07 ms at its 3.35 TB/s. The tensor cores are the limit only if stages come fast enough: 1440 tiles bring 5.7 GB from
-// the second-level cache, in 0.49 ms at 11.6 TB/s. If that gives no more than 8 TB/s, it is 0.71 ms, 680 TFLOP/s; two neighbouring blocks
-// that share what they bring (a cluster, with boxes to both) would need two thirds of it. All of these are estimates: nothing was measured.
+// TFLOP/s; 242 MB, 0.07 ms at its 3.35 TB/s. The tensor cores are the limit only if stages come fast enough. From the second-level cache
 //
-// Launch: as many blocks as multiprocessors, or tiles, of 384 threads, SHARED bytes. Java: backend/cuda/HopperMatmul.java.
+//   1440 tiles bring 48 KiB a step, 5.7 GB:     11.6 TB/s, to come in 0.49 ms
+//   720 pairs of tiles 64 KiB a step, 3.8 GB:    7.7 TB/s
+//
+// If it gives no more than 7 TB/s, pairs take 0.54 ms, 900 TFLOP/s; blocks by themselves 0.81 ms, 600. All of these are estimates: nothing
+// was measured.
+//
+// Launch: as many blocks as multiprocessors, or tiles, of 384 threads, SHARED bytes; of pairs an even number. The two of a cluster need two
+// free multiprocessors of one group (GPC); an H100's 132 are in groups of 16 or 18, so there is room for 66 pairs. Where there is less, some
+// pairs run after others. Java: backend/cuda/HopperMatmul.java.
 #include "epilogue.cuh"
 #include "hopper.cuh"
 
@@ -30,7 +41,7 @@ static const int ROWS = 128, COLUMNS = 256, TERMS = 64;  // of a tile, and of a 
 static const int STAGES = 4;
 static const int A_BYTES = ROWS * TERMS * 2, B_BYTES = COLUMNS * TERMS * 2;
 static const int BOX = 64 * 128;  // bytes of 64 rows of 128 bytes
-static const int BAND = 16;
+static const int BAND = 16;  // an even number
 static const int THREADS = 384;
 static const int FETCHER = 256;  // the thread
 static const int TOGETHER = 4;             // with more, registers spill
@@ -41,32 +52,36 @@ struct Sizes {
     i64 a_batch, b_batch;  // 0 if all products share the matrix, else 1
 };
 
-// Where a tile begins.
+// Where this block's tile begins, of the number'th of a cluster of BLOCKS.
+template <int BLOCKS>
 struct Tile {
+    static const int HEIGHT = ROWS * BLOCKS, HIGH = BAND / BLOCKS;
     i64 batch, row, column;
 
     __device__ Tile(i64 number, const Sizes& p) {
-        i64 row_tiles = (p.m + ROWS - 1) / ROWS, column_tiles = (p.n + COLUMNS - 1) / COLUMNS;
+        i64 row_tiles = (p.m + HEIGHT - 1) / HEIGHT, column_tiles = (p.n + COLUMNS - 1) / COLUMNS;
         batch = number / (row_tiles * column_tiles);
         i64 rest = number % (row_tiles * column_tiles);
-        i64 band = rest / (BAND * column_tiles) * BAND;
-        i64 rows = min((i64) BAND, row_tiles - band);
+        i64 band = rest / (HIGH * column_tiles) * HIGH;
+        i64 rows = min((i64) HIGH, row_tiles - band);
         rest -= band * column_tiles;
-        row = (band + rest % rows) * ROWS;
+        row = (band + rest % rows) * HEIGHT + blockIdx.x % BLOCKS * ROWS;
         column = rest / rows * COLUMNS;
+    }
+
+    __device__ static i64 count(const Sizes& p) {
+        return p.batch * ((p.m + HEIGHT - 1) / HEIGHT) * ((p.n + COLUMNS - 1) / COLUMNS);
     }
 };
 
-__device__ inline i64 tiles(const Sizes& p) {
-    return p.batch * ((p.m + ROWS - 1) / ROWS) * ((p.n + COLUMNS - 1) / COLUMNS);
-}
-
-// A stripe of LINES lines and 64 terms. With rows along the lines it takes a box for every 64 of them.
-template <bool ALONG_LINES, int LINES>
+// A stripe of LINES lines and 64 terms, for all of so many blocks. With rows along the lines it takes a box for every 64 of them.
+template <bool ALONG_LINES, int LINES, int BLOCKS>
 __device__ __forceinline__ void fetch(unsigned char* to, const TensorMap* map, i64 line, i64 term, i64 batch, Barrier* full) {
-    if (!ALONG_LINES) copy_box(to, map, (int) term, (int) line, (int) batch, full);
-    else
-        for (int i = 0; i < LINES; i += 64) copy_box(to + i * 128, map, (int) line + i, (int) term, (int) batch, full);
+    for (int i = 0; i < (ALONG_LINES ? LINES : 1); i += 64) {
+        int x = (int) (ALONG_LINES ? line + i : term), y = (int) (ALONG_LINES ? term : line);
+        if (BLOCKS == 1) copy_box(to + i * 128, map, x, y, (int) batch, full);
+        else copy_box_to((1u << BLOCKS) - 1, to + i * 128, map, x, y, (int) batch, full);
+    }
 }
 
 // Neighbours of a row of n, from column c on, as words; `instead` where it ends, or if there is no row.
@@ -137,7 +152,7 @@ __device__ __forceinline__ void store(
     }
 }
 
-template <bool A_LINES, bool B_LINES>
+template <bool A_LINES, bool B_LINES, int BLOCKS>
 __device__ __forceinline__ void multiply(
     const TensorMap* a, const TensorMap* b, real* y, const Epilogue& epilogue, const Sizes& p) {
     DYNAMIC_SHARED(unsigned char, shared);
@@ -148,33 +163,44 @@ __device__ __forceinline__ void multiply(
     if (threadIdx.x == 0) {
         for (int s = 0; s < STAGES; s++) {
             barrier_begin(full + s, 1);
-            barrier_begin(empty + s, 8);
+            barrier_begin(empty + s, 8 * BLOCKS);
         }
         shared_visible();
+        if (BLOCKS > 1) barriers_visible_in_cluster();
     }
-    __syncthreads();
-    i64 all = tiles(p), steps = (p.k + TERMS - 1) / TERMS;
+    if (BLOCKS > 1) barrier_of_cluster();
+    else __syncthreads();
+    i64 all = Tile<BLOCKS>::count(p), steps = (p.k + TERMS - 1) / TERMS;
     Turn<STAGES> turn;
 
     if (threadIdx.x >= FETCHER) {
         registers_give<24>();
         if (threadIdx.x != FETCHER) return;
-        for (i64 number = blockIdx.x; number < all; number += gridDim.x) {
-            Tile tile(number, p);
+        const int SHARE = COLUMNS / BLOCKS;  // of b's lines
+        int share = (int) (blockIdx.x % BLOCKS) * SHARE;
+        for (i64 number = blockIdx.x / BLOCKS; number < all; number += gridDim.x / BLOCKS) {
+            Tile<BLOCKS> tile(number, p);
             for (i64 step = 0; step < steps; step++, turn.next()) {
                 Barrier* f = full + turn.stage;
+                unsigned char* b_share = b_stages + turn.stage * B_BYTES + share * 128;
                 barrier_wait(empty + turn.stage, turn.parity ^ 1);
                 barrier_arrive_and_expect(f, A_BYTES + B_BYTES);
-                fetch<A_LINES, ROWS>(a_stages + turn.stage * A_BYTES, a, tile.row, step * TERMS, tile.batch * p.a_batch, f);
-                fetch<B_LINES, COLUMNS>(b_stages + turn.stage * B_BYTES, b, tile.column, step * TERMS, tile.batch * p.b_batch, f);
+                fetch<A_LINES, ROWS, 1>(a_stages + turn.stage * A_BYTES, a, tile.row, step * TERMS, tile.batch * p.a_batch, f);
+                fetch<B_LINES, SHARE, BLOCKS>(b_share, b, tile.column + share, step * TERMS, tile.batch * p.b_batch, f);
             }
         }
     } else {
         registers_take<240>();
         int group = __shfl_sync(ALL_LANES, (int) threadIdx.x / 128, 0);  // so that the compiler knows: it is the same in all lanes
-        bool arrives = threadIdx.x % 32 == 0;
+        int lane = (int) threadIdx.x % 32;
+        // Lane i tells block i that this warp has read a stage.
+        auto has_read = [lane](Barrier* stage) {
+            if (lane >= BLOCKS) return;
+            if (BLOCKS > 1) barrier_arrive_in(lane, stage);
+            else barrier_arrive(stage);
+        };
         float sums[128];
-        for (i64 number = blockIdx.x; number < all; number += gridDim.x) {
+        for (i64 number = blockIdx.x / BLOCKS; number < all; number += gridDim.x / BLOCKS) {
             Barrier* last = nullptr;  // of the stage whose products may still be under way
             for (i64 step = 0; step < steps; step++, turn.next()) {
                 barrier_wait(full + turn.stage, turn.parity);
@@ -189,14 +215,15 @@ __device__ __forceinline__ void multiply(
                 }
                 wgmma_commit();
                 wgmma_wait<1>();
-                if (arrives && last != nullptr) barrier_arrive(last);
+                if (last != nullptr) has_read(last);
                 last = empty + turn.stage;
             }
             wgmma_finish(sums);
-            if (arrives) barrier_arrive(last);
-            Tile tile(number, p);
+            has_read(last);
+            Tile<BLOCKS> tile(number, p);
             store(sums, y, epilogue, tile.batch, tile.row + group * 64, tile.column, p);
         }
+        if (BLOCKS > 1) barrier_of_cluster();  // while the other block may arrive here, this one must not end
     }
 }
 
@@ -208,23 +235,44 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper(PARAMETER
 extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_a_lines(PARAMETERS);
 extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_b_lines(PARAMETERS);
 extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_both_lines(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_pairs(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_pairs_a_lines(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_pairs_b_lines(PARAMETERS);
+extern "C" __global__ void __launch_bounds__(THREADS, 1) matmul_hopper_pairs_both_lines(PARAMETERS);
 
 // Rows of a and b along the terms: a [M, K], b [N, K]
 KERNEL matmul_hopper(PARAMETERS) {
-    multiply<false, false>(&a, &b, y, epilogue, p);
+    multiply<false, false, 1>(&a, &b, y, epilogue, p);
 }
 
 // a [K, M], b [N, K]
 KERNEL matmul_hopper_a_lines(PARAMETERS) {
-    multiply<true, false>(&a, &b, y, epilogue, p);
+    multiply<true, false, 1>(&a, &b, y, epilogue, p);
 }
 
 // a [M, K], b [K, N]
 KERNEL matmul_hopper_b_lines(PARAMETERS) {
-    multiply<false, true>(&a, &b, y, epilogue, p);
+    multiply<false, true, 1>(&a, &b, y, epilogue, p);
 }
 
 // a [K, M], b [K, N]
 KERNEL matmul_hopper_both_lines(PARAMETERS) {
-    multiply<true, true>(&a, &b, y, epilogue, p);
+    multiply<true, true, 1>(&a, &b, y, epilogue, p);
+}
+
+// The same in pairs of blocks
+KERNEL __cluster_dims__(2, 1, 1) matmul_hopper_pairs(PARAMETERS) {
+    multiply<false, false, 2>(&a, &b, y, epilogue, p);
+}
+
+KERNEL __cluster_dims__(2, 1, 1) matmul_hopper_pairs_a_lines(PARAMETERS) {
+    multiply<true, false, 2>(&a, &b, y, epilogue, p);
+}
+
+KERNEL __cluster_dims__(2, 1, 1) matmul_hopper_pairs_b_lines(PARAMETERS) {
+    multiply<false, true, 2>(&a, &b, y, epilogue, p);
+}
+
+KERNEL __cluster_dims__(2, 1, 1) matmul_hopper_pairs_both_lines(PARAMETERS) {
+    multiply<true, true, 2>(&a, &b, y, epilogue, p);
 }

@@ -20,7 +20,8 @@ void fault(uintptr_t address, size_t bytes, bool store) {
     } else {
         auto buffer = std::prev(after);
         size_t from = at - buffer->first;
-        bool in_shared = arena + buffer->first == p.shared;
+        bool in_shared = false;
+        for (const auto& b : p.blocks) in_shared |= arena + buffer->first == b->shared;
         size_t size = in_shared ? p.launch->shared : buffer->second.used;
         const char* of = in_shared ? "dynamic shared memory" : "a buffer";
         bool barrier = false;

@@ -1,4 +1,5 @@
-// Blocks of fibers: who goes on, who waits for whom, and what a processor does when nobody can go on. A part of emulation.cpp.
+// Blocks of fibers, and clusters of blocks: who goes on, who waits for whom, and what a processor does when nobody can go on. A part of
+// emulation.cpp.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -21,7 +22,7 @@ const unsigned MOST_THREADS = 1024;
 const unsigned GROUP = 128;  // threads of a warp group
 const size_t MOST_SHARED = 227 * 1024;
 
-enum class State { READY, AT_BARRIER, IN_WARP, IN_TEAM, UNTIL, ENDED };
+enum class State { READY, AT_BARRIER, AT_BARRIER_OF_CLUSTER, IN_WARP, IN_TEAM, UNTIL, ENDED };
 
 // A copy to shared memory that is under way.
 struct Copy {
@@ -30,8 +31,11 @@ struct Copy {
     int group;
 };
 
+struct Block;
+
 struct Fiber {
     Place place;
+    Block* home;
     Context context;
     State state;
     int line;
@@ -55,7 +59,8 @@ struct Launch {
     dim3 size;
     size_t shared;
     void** arguments;
-    uint64_t blocks;
+    unsigned cluster;  // blocks of one, neighbours along x; 1 where there are no clusters
+    uint64_t clusters;
     std::atomic<uint64_t> next{0};
     std::atomic<bool> failed{false};
     std::mutex lock;
@@ -73,26 +78,39 @@ struct Products {
     bool fenced = false;  // since they were last waited for
 };
 
-// What a processor needs to run blocks.
+// What is needed to run a block.
+struct Block {
+    dim3 index;
+    unsigned threads;
+    bool ended;
+    std::vector<Fiber> fibers{MOST_THREADS};
+    unsigned char* stacks = reserve(MOST_THREADS * STACK);
+    unsigned char* shared = allocate(MOST_SHARED);
+    Products products[MOST_THREADS / GROUP];
+
+    void begin(const Launch& l, uint64_t number);
+    void warp(Fiber& f);
+    bool all_at_barrier() const;
+    void let_go(State from);
+};
+
+// Runs clusters, one after the other. Blocks are kept for the next one.
 struct Processor {
     Context scheduler;
-    std::vector<Fiber> fibers{MOST_THREADS};
-    unsigned char* stacks;
-    unsigned char* shared;
+    std::vector<std::unique_ptr<Block>> blocks;  // of the cluster
     Fiber* running = nullptr;
     Launch* launch = nullptr;
     std::deque<std::unique_ptr<Work>> late;  // what the device does by itself, when no thread can go on
     uint32_t dice;
-    Products products[MOST_THREADS / GROUP];
 
-    Processor();
     bool some_late_work();
-    bool anything_under_way() const;
+    bool anything_under_way(const Block& b) const;
     void run(Launch& l);
-    void block_of(uint64_t number);
+    void cluster_of(uint64_t number);
+    bool turn(Block& b, bool forwards);
+    bool all_at_barrier_of_cluster() const;
     void resume(Fiber& f);
-    void warp(Fiber& f, unsigned threads);
-    void diverged(unsigned threads);
+    void diverged();
     [[noreturn]] void leave();
     void fail(const Fiber& f, const char* format, ...) __attribute__((format(printf, 3, 4)));
 };
@@ -106,11 +124,6 @@ void body() {
     p.leave();
 }
 
-Processor::Processor() {
-    stacks = reserve(MOST_THREADS * STACK);
-    shared = allocate(MOST_SHARED);
-}
-
 void Processor::fail(const Fiber& f, const char* format, ...) {
     std::lock_guard<std::mutex> guard(launch->lock);
     if (launch->failed.exchange(true)) return;
@@ -120,8 +133,8 @@ void Processor::fail(const Fiber& f, const char* format, ...) {
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
     snprintf(
-        launch->message, sizeof launch->message, "kernel %s, block (%u, %u, %u), thread (%u, %u, %u): %s", launch->name, block.x, block.y,
-        block.z, f.place.thread.x, f.place.thread.y, f.place.thread.z, what);
+        launch->message, sizeof launch->message, "kernel %s, block (%u, %u, %u), thread (%u, %u, %u): %s", launch->name,
+        f.home->index.x, f.home->index.y, f.home->index.z, f.place.thread.x, f.place.thread.y, f.place.thread.z, what);
 }
 
 void Processor::leave() {
@@ -132,11 +145,13 @@ void Processor::leave() {
 void Processor::resume(Fiber& f) {
     running = &f;
     here = &f.place;
+    block = f.home->index;
+    dynamic_shared = f.home->shared;
     change(&scheduler, &f.context);
 }
 
 // Lets a warp go on if all that this lane waits for have come.
-void Processor::warp(Fiber& f, unsigned threads) {
+void Block::warp(Fiber& f) {
     unsigned first = (unsigned) (&f - fibers.data()) / 32 * 32;
     unsigned lanes = threads - first < 32 ? threads - first : 32;
     for (unsigned i = 0; i < lanes; i++) {
@@ -155,36 +170,70 @@ void Processor::warp(Fiber& f, unsigned threads) {
     }
 }
 
-// Nobody can go on: says who waits for whom.
-void Processor::diverged(unsigned threads) {
-    const Fiber* waits = nullptr;
+bool Block::all_at_barrier() const {
     for (unsigned i = 0; i < threads; i++) {
-        const Fiber& f = fibers[i];
-        if (f.state != State::UNTIL) continue;
-        fail(f, "deadlock: waits at a barrier in shared memory (line %d), and nobody is left who would complete its phase", f.line);
+        if (fibers[i].state != State::AT_BARRIER || fibers[i].line != fibers[0].line) return false;
+    }
+    return true;
+}
+
+void Block::let_go(State from) {
+    for (unsigned i = 0; i < threads; i++) {
+        if (fibers[i].state == from) fibers[i].state = State::READY;
+    }
+}
+
+// Whether all threads that are left wait for each other.
+bool Processor::all_at_barrier_of_cluster() const {
+    bool any = false;
+    for (unsigned n = 0; n < launch->cluster; n++) {
+        for (unsigned i = 0; i < blocks[n]->threads; i++) {
+            State state = blocks[n]->fibers[i].state;
+            if (state != State::AT_BARRIER_OF_CLUSTER && state != State::ENDED) return false;
+            any |= state == State::AT_BARRIER_OF_CLUSTER;
+        }
+    }
+    return any;
+}
+
+// Nobody can go on: says who waits for whom.
+void Processor::diverged() {
+    std::vector<const Fiber*> left, all;
+    for (unsigned n = 0; n < launch->cluster; n++) {
+        for (unsigned i = 0; i < blocks[n]->threads; i++) {
+            const Fiber& f = blocks[n]->fibers[i];
+            all.push_back(&f);
+            if (f.state != State::ENDED) left.push_back(&f);
+        }
+    }
+    for (const Fiber* f : left) {
+        if (f->state != State::UNTIL) continue;
+        fail(*f, "deadlock: waits at a barrier in shared memory (line %d), and nobody is left who would complete its phase", f->line);
         return;
     }
-    for (unsigned i = 0; i < threads; i++) {
-        const Fiber& f = fibers[i];
-        if (f.state == State::ENDED) continue;
-        if (waits == nullptr) waits = &f;
-        for (unsigned j = 0; j < threads; j++) {
-            const Fiber& o = fibers[j];
-            if (o.state == f.state && o.line == f.line) continue;
-            const char* at = f.state == State::AT_BARRIER ? "__syncthreads"
-                : f.state == State::IN_TEAM               ? "an instruction of all lanes"
-                                                          : "a shuffle, vote or __syncwarp";
-            if (o.state == State::ENDED) {
-                fail(f, "divergence: waits at %s (line %d), but thread (%u, %u, %u) has ended", at, f.line, o.place.thread.x,
-                     o.place.thread.y, o.place.thread.z);
+    for (const Fiber* f : left) {
+        bool in_cluster = f->state == State::AT_BARRIER_OF_CLUSTER;
+        const char* at = in_cluster         ? "a barrier of the cluster"
+            : f->state == State::AT_BARRIER ? "__syncthreads"
+            : f->state == State::IN_TEAM    ? "an instruction of all lanes"
+                                            : "a shuffle, vote or __syncwarp";
+        for (const Fiber* o : all) {
+            bool met = o->state == f->state && (in_cluster || o->line == f->line);
+            bool matters = in_cluster ? o->state != State::ENDED : o->home == f->home;
+            if (met || !matters) continue;
+            const dim3 &b = o->home->index, &t = o->place.thread;
+            char of[64] = "";
+            if (o->home != f->home) snprintf(of, sizeof of, " of block (%u, %u, %u)", b.x, b.y, b.z);
+            if (o->state == State::ENDED) {
+                fail(*f, "divergence: waits at %s (line %d), but thread (%u, %u, %u)%s has ended", at, f->line, t.x, t.y, t.z, of);
             } else {
-                fail(f, "divergence: waits at %s (line %d), but thread (%u, %u, %u) waits at line %d", at, f.line, o.place.thread.x,
-                     o.place.thread.y, o.place.thread.z, o.line);
+                fail(*f, "divergence: waits at %s (line %d), but thread (%u, %u, %u)%s waits at line %d", at, f->line, t.x, t.y, t.z, of,
+                     o->line);
             }
             return;
         }
     }
-    fail(*waits, "divergence: waits at line %d for lanes that do not exist", waits->line);
+    fail(*left[0], "divergence: waits at line %d for lanes that do not exist", left[0]->line);
 }
 
 // Does one thing that it has put off, the first or the last of them.
@@ -198,66 +247,80 @@ bool Processor::some_late_work() {
     return true;
 }
 
-bool Processor::anything_under_way() const {
-    bool any = !late.empty();
-    for (const Products& p : products) any |= !p.all.empty();
+bool Processor::anything_under_way(const Block& b) const {
+    bool any = false;
+    for (const auto& work : late) any |= work->shared == b.shared;
+    for (const Products& p : b.products) any |= !p.all.empty();
     return any;
 }
 
-void Processor::block_of(uint64_t number) {
-    const Launch& l = *launch;
-    block = dim3{(unsigned) (number % l.grid.x), (unsigned) (number / l.grid.x % l.grid.y), (unsigned) (number / l.grid.x / l.grid.y)};
-    grid_size = l.grid;
-    block_size = l.size;
-    dynamic_shared = shared;
+void Block::begin(const Launch& l, uint64_t number) {
+    index = dim3{(unsigned) (number % l.grid.x), (unsigned) (number / l.grid.x % l.grid.y), (unsigned) (number / l.grid.x / l.grid.y)};
+    threads = l.size.x * l.size.y * l.size.z;
+    ended = false;
     std::memset(shadow + (shared - arena), NEVER_WRITTEN, l.shared);
     std::memset(shadow + (shared - arena) + l.shared, FORBIDDEN, MOST_SHARED - l.shared);
-
-    late.clear();
-    dice = (uint32_t) number + 1;
     for (Products& p : products) p = Products();
-
-    unsigned threads = l.size.x * l.size.y * l.size.z;
     for (unsigned i = 0; i < threads; i++) {
         Fiber& f = fibers[i];
         f.place.thread = dim3{i % l.size.x, i / l.size.x % l.size.y, i / l.size.x / l.size.y};
         f.place.lane = (int) (i % 32);
+        f.home = this;
         f.state = State::READY;
         f.copies.clear();
         f.group = 0;
         enter(&f.context, stacks + i * STACK, body);
     }
-    // Forwards and backwards in turns: code that relies on an order of threads is found out.
-    for (bool forwards = true;; forwards = !forwards) {
+}
+
+// Every thread of a block goes on that can. Returns whether any could.
+bool Processor::turn(Block& b, bool forwards) {
+    bool moved = false;
+    unsigned ended = 0;
+    for (unsigned n = 0; n < b.threads; n++) {
+        Fiber& f = b.fibers[forwards ? n : b.threads - 1 - n];
+        if (f.state == State::UNTIL && f.done(f.of)) f.state = State::READY;
+        if (f.state == State::READY) {
+            resume(f);
+            if (launch->failed.load(std::memory_order_relaxed)) return true;
+            moved = true;
+            if (f.state == State::IN_WARP) b.warp(f);
+        }
+        if (f.state == State::ENDED) ended++;
+    }
+    b.ended = ended == b.threads;
+    if (b.ended && anything_under_way(b)) fail(b.fibers[0], "the block ends, but copies to it or products of it are still under way");
+    if (!b.all_at_barrier()) return moved;
+    b.let_go(State::AT_BARRIER);
+    return true;
+}
+
+void Processor::cluster_of(uint64_t number) {
+    unsigned size = launch->cluster;
+    grid_size = launch->grid;
+    block_size = launch->size;
+    late.clear();
+    dice = (uint32_t) number + 1;
+    while (blocks.size() < size) blocks.push_back(std::make_unique<Block>());
+    for (unsigned i = 0; i < size; i++) blocks[i]->begin(*launch, number * size + i);
+    // Threads go forwards and backwards in turns: code that relies on an order of them is found out. And so that no block relies on the pace
+    // of another, now one of them runs as far ahead as it can, now the next one, now all keep step.
+    for (uint64_t turns = 0;; turns++) {
+        unsigned ahead = (unsigned) ((turns / 32 + number) % (size + 1));
         bool moved = false;
-        unsigned waiting = 0;
-        unsigned ended = 0;
-        int line = -1;
-        bool same = true;
-        for (unsigned n = 0; n < threads; n++) {
-            Fiber& f = fibers[forwards ? n : threads - 1 - n];
-            if (f.state == State::UNTIL && f.done(f.of)) f.state = State::READY;
-            if (f.state == State::READY) {
-                resume(f);
-                if (l.failed.load(std::memory_order_relaxed)) return;
-                moved = true;
-                if (f.state == State::IN_WARP) warp(f, threads);
+        bool all_ended = true;
+        for (unsigned i = 0; i < size && !(moved && ahead < size); i++) moved |= turn(*blocks[(ahead + i) % size], turns % 2 == 0);
+        if (launch->failed.load(std::memory_order_relaxed)) return;
+        for (unsigned i = 0; i < size; i++) all_ended &= blocks[i]->ended;
+        if (all_ended) return;
+        if (moved) continue;
+        if (all_at_barrier_of_cluster()) {
+            for (unsigned i = 0; i < size; i++) {
+                raise(blocks[i]->shared, MOST_SHARED, FENCED_BARRIER, 1);
+                blocks[i]->let_go(State::AT_BARRIER_OF_CLUSTER);
             }
-            if (f.state == State::ENDED) ended++;
-            if (f.state == State::AT_BARRIER) {
-                waiting++;
-                same &= line < 0 || line == f.line;
-                line = f.line;
-            }
-        }
-        if (ended == threads) {
-            if (anything_under_way()) fail(fibers[0], "the block ends, but copies or products that it began are still under way");
-            return;
-        }
-        if (waiting == threads && same) {
-            for (unsigned i = 0; i < threads; i++) fibers[i].state = State::READY;
-        } else if (!moved && !some_late_work()) {
-            diverged(threads);
+        } else if (!some_late_work()) {
+            diverged();
             return;
         }
     }
@@ -265,7 +328,7 @@ void Processor::block_of(uint64_t number) {
 
 void Processor::run(Launch& l) {
     launch = &l;
-    for (uint64_t i = l.next++; i < l.blocks && !l.failed.load(std::memory_order_relaxed); i = l.next++) block_of(i);
+    for (uint64_t i = l.next++; i < l.clusters && !l.failed.load(std::memory_order_relaxed); i = l.next++) cluster_of(i);
     launch = nullptr;
 }
 
@@ -303,7 +366,7 @@ struct Team {
     void run(Launch& l) {
         std::lock_guard<std::mutex> alone(one_launch);
         if (processor == nullptr) processor = new Processor();
-        bool shared = l.blocks > 1 && helpers > 0;
+        bool shared = l.clusters > 1 && helpers > 0;
         if (shared) {
             std::lock_guard<std::mutex> guard(lock);
             launch = &l;

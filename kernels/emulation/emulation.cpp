@@ -1,4 +1,4 @@
-// The runtime under emulation.h: memory whose every access is checked, and blocks of fibers.
+// The runtime under emulation.h: memory whose every access is checked, blocks of fibers, and clusters of blocks.
 //
 // Kernels are compiled with -fsanitize=kernel-address, so that each of their loads and stores calls one of the hooks in accesses.h. The
 // first fault ends a launch, with the kernel, the block and the thread in its message.
@@ -28,17 +28,17 @@ const uint64_t* exchange(unsigned mask, uint64_t mine, int line) {
 }
 
 void together(int team, void (*all)(void** given), void* mine, int line) {
-    Processor& p = *processor;
-    Fiber& f = *p.running;
-    unsigned size = (unsigned) team, threads = block_size.x * block_size.y * block_size.z;
-    unsigned first = (unsigned) (&f - p.fibers.data()) / size * size;
-    if (first + size > threads) refuse("an instruction of all lanes, of which not all exist");
+    Fiber& f = *processor->running;
+    Block& b = *f.home;
+    unsigned size = (unsigned) team;
+    unsigned first = (unsigned) (&f - b.fibers.data()) / size * size;
+    if (first + size > b.threads) refuse("an instruction of all lanes, of which not all exist");
     f.given = mine;
     f.team = size;
     f.line = line;
     void* given[128];
     for (unsigned i = 0; i < size; i++) {
-        const Fiber& o = p.fibers[first + i];
+        const Fiber& o = b.fibers[first + i];
         if (&o != &f && !(o.state == State::IN_TEAM && o.team == size && o.line == line)) {
             wait(State::IN_TEAM, line);
             return;
@@ -46,7 +46,7 @@ void together(int team, void (*all)(void** given), void* mine, int line) {
         given[i] = o.given;
     }
     all(given);
-    for (unsigned i = 0; i < size; i++) p.fibers[first + i].state = State::READY;
+    for (unsigned i = 0; i < size; i++) b.fibers[first + i].state = State::READY;
 }
 
 void refuse(const char* what) {
@@ -92,12 +92,11 @@ void copies_wait(int pending) {
 
 // ---- what a device does by itself ---------------------------------------------------------------------------------------------------
 
-void by_itself(Work* work) {
+void by_itself(std::unique_ptr<Work> work) {
     Processor& p = *processor;
-    std::unique_ptr<Work> owned(work);
     p.dice = p.dice * 1664525u + 1013904223u;
     if (p.dice >> 31) work->perform();
-    else p.late.push_back(std::move(owned));
+    else p.late.push_back(std::move(work));
 }
 
 void wait_until(bool (*done)(const void*), const void* of, int line) {
@@ -131,29 +130,46 @@ Seen seen(const void* at, size_t bytes) {
     for (size_t i = 1; i < bytes; i++) {
         if (s[i] != s[0]) return Seen::NOTHING;
     }
-    return *s == VISIBLE_WRITTEN ? Seen::WRITTEN
-        : *s == WRITTEN          ? Seen::WRITTEN_BEFORE_A_FENCE
-        : *s == VISIBLE_BARRIER  ? Seen::BARRIER
-        : *s == BARRIER          ? Seen::BARRIER_BEFORE_A_FENCE
-                                 : Seen::NOTHING;
+    if ((*s & BARRIER) != 0) return (*s & VISIBLE_BARRIER) == VISIBLE_BARRIER ? Seen::BARRIER : Seen::BARRIER_BEFORE_A_FENCE;
+    return *s == VISIBLE_WRITTEN ? Seen::WRITTEN : *s == WRITTEN ? Seen::WRITTEN_BEFORE_A_FENCE : Seen::NOTHING;
 }
 
 void make_visible() {
-    Processor& p = *processor;
-    unsigned char* s = shadow + (p.shared - arena);
-    for (size_t i = 0; i < MOST_SHARED; i += 8) {
-        uint64_t states;
-        std::memcpy(&states, s + i, 8);
-        states |= (states & (WRITTEN | BARRIER) * 0x0101010101010101ull) << 1;
-        std::memcpy(s + i, &states, 8);
-    }
+    raise(dynamic_shared, MOST_SHARED, WRITTEN | BARRIER, 1);
 }
+
+// ---- clusters -----------------------------------------------------------------------------------------------------------------------
+
+int rank_in_cluster() {
+    return (int) (block.x % processor->launch->cluster);
+}
+
+unsigned char* shared_of(int rank) {
+    Processor& p = *processor;
+    if (rank < 0 || (unsigned) rank >= p.launch->cluster) refuse("reaches for a block that its cluster does not have");
+    if (p.blocks[(size_t) rank]->ended) refuse("reaches for a block of its cluster that has ended");
+    return p.blocks[(size_t) rank]->shared;
+}
+
+void barrier_of_cluster(int line) {
+    wait(State::AT_BARRIER_OF_CLUSTER, line);
+}
+
+void fence_barriers() {
+    raise(dynamic_shared, MOST_SHARED, BARRIER, 2);
+}
+
+bool shown_to_cluster(const void* barrier) {
+    return (shadow[static_cast<const unsigned char*>(barrier) - arena] & SHOWN_BARRIER) != 0;
+}
+
+// ---- products -----------------------------------------------------------------------------------------------------------------------
 
 namespace {
 
 Products& products_here() {
-    Processor& p = *processor;
-    return p.products[(p.running - p.fibers.data()) / GROUP];
+    Fiber& f = *processor->running;
+    return f.home->products[(&f - f.home->fibers.data()) / GROUP];
 }
 
 }  // namespace
@@ -184,9 +200,11 @@ void products_wait(int pending) {
 }
 
 bool products_read(const void* from, size_t bytes) {
-    for (const Products& p : processor->products) {
-        for (const auto& one : p.all) {
-            if (one.work->reads(from, bytes)) return true;
+    for (const auto& b : processor->blocks) {
+        for (const Products& p : b->products) {
+            for (const auto& one : p.all) {
+                if (one.work->reads(from, bytes)) return true;
+            }
         }
     }
     return false;
@@ -208,10 +226,14 @@ int emulated_start(int threads) {
     return 0;
 }
 
-// Runs a grid and returns when it is done: 0, or 1 with what went wrong in `message`.
+// Runs a grid in clusters of so many blocks, and returns when it is done: 0, or 1 with what went wrong in `message`.
 int emulated_launch(
-    void (*call)(void**), const char* name, const unsigned* grid, const unsigned* size, size_t shared, void** arguments, char* message,
-    size_t room) {
+    void (*call)(void**), const char* name, unsigned cluster, const unsigned* grid, const unsigned* size, size_t shared, void** arguments,
+    char* message, size_t room) {
+    if (grid[0] % cluster != 0) {
+        snprintf(message, room, "kernel %s: a row of %u blocks cannot be shared out among clusters of %u", name, grid[0], cluster);
+        return 1;
+    }
     Launch l;
     l.call = call;
     l.name = name;
@@ -219,7 +241,8 @@ int emulated_launch(
     l.size = dim3{size[0], size[1], size[2]};
     l.shared = shared;
     l.arguments = arguments;
-    l.blocks = (uint64_t) grid[0] * grid[1] * grid[2];
+    l.cluster = cluster;
+    l.clusters = (uint64_t) grid[0] * grid[1] * grid[2] / cluster;
     team->run(l);
     if (!l.failed) return 0;
     snprintf(message, room, "%s", l.message);

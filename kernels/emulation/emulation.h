@@ -1,13 +1,15 @@
 // CUDA C++ for g++: what kernels use of the language, over the runtime in emulation.cpp.
 //
 // Every thread of a block is a fiber with a stack of its own. Fibers of a block run on one processor, one at a time, and change places
-// only at barriers, shuffles and votes; blocks of a grid are shared among processors.
+// only at barriers, shuffles and votes; blocks of a grid are shared among processors. Blocks of a cluster run on one processor, too, at
+// the same time; each has dynamic shared memory of its own, but no other: a __shared__ variable would be one for all of them.
 #pragma once
 
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
 #include <utility>
 
 using std::isinf;
@@ -19,6 +21,7 @@ using std::signbit;
 #define __forceinline__ inline
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
+#define __cluster_dims__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __shared__ static thread_local
 
@@ -101,13 +104,15 @@ void copies_wait(int pending);
 
 // What a device does by itself, beside its threads.
 struct Work {
+    unsigned char* shared = nullptr;  // of the block to which it brings something
+
     virtual void perform() = 0;
     virtual bool reads(const void* /*from*/, size_t /*bytes*/) const { return false; }
     virtual ~Work() = default;
 };
 
-// Takes over work: some of it is done at once, the rest as late as can be, when no thread of the block can go on. Nothing in it can fail.
-void by_itself(Work* work);
+// Some work is done at once, the rest as late as can be, when no thread of the block, or the cluster, can go on. Nothing in it can fail.
+void by_itself(std::unique_ptr<Work> work);
 
 // Lets others run until `done(of)`.
 void wait_until(bool (*done)(const void*), const void* of, int line);
@@ -125,6 +130,17 @@ enum class Seen { NOTHING, WRITTEN, WRITTEN_BEFORE_A_FENCE, BARRIER, BARRIER_BEF
 Seen seen(const void* at, size_t bytes);
 void make_visible();
 
+// This block's place in its cluster; the dynamic shared memory of the block that has some place, and has not ended.
+int rank_in_cluster();
+unsigned char* shared_of(int rank);
+
+// Waits for all threads of the cluster's blocks that have not ended.
+void barrier_of_cluster(int line);
+
+// Other blocks see a barrier after a fence of the thread that has made it and then a barrier of the cluster.
+void fence_barriers();
+bool shown_to_cluster(const void* barrier);
+
 // The products of this thread's warp group, begun in groups, and done when they are waited for, so that what is overwritten too early is
 // found out.
 void products_fence();
@@ -132,7 +148,7 @@ void products_begin(Work* work);
 void products_commit();
 void products_wait(int pending);
 
-// Whether products that are under way in this block, of whatever warp group, read any of these bytes.
+// Whether products that are under way, of whatever warp group, read any of these bytes.
 bool products_read(const void* from, size_t bytes);
 
 // Calls a kernel with arguments of its own types.
@@ -156,10 +172,11 @@ inline int sizes(void (*)(A...), unsigned char* to) {
 
 }  // namespace emulated
 
-// Added to the end of a kernel file, once for each kernel in it: what the Java side calls.
-#define EMULATED_KERNEL(name)                                                                                     \
+// Added to the end of a kernel file, once for each kernel in it, which runs in clusters of so many blocks: what the Java side calls.
+#define EMULATED_KERNEL(name, cluster)                                                                            \
     extern "C" void call_##name(void** arguments) { emulated::call(name, arguments); }                            \
-    extern "C" int sizes_##name(unsigned char* to) { return emulated::sizes(name, to); }
+    extern "C" int sizes_##name(unsigned char* to) { return emulated::sizes(name, to); }                          \
+    extern "C" int cluster_##name() { return cluster; }
 
 #define threadIdx (emulated::here->thread)
 #define blockIdx (emulated::block)

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "emulation.h"
 
@@ -23,8 +24,9 @@ inline unsigned shared_address(const void* p) {
     return FIRST_ADDRESS + (unsigned) (static_cast<const unsigned char*>(p) - dynamic_shared);
 }
 
-inline unsigned char* at_shared_address(unsigned address) {
-    return dynamic_shared + address - FIRST_ADDRESS;
+// In the memory of this block or another.
+inline unsigned char* at_shared_address(unsigned char* shared, unsigned address) {
+    return shared + address - FIRST_ADDRESS;
 }
 
 // Where the 16 bytes at an address lie in memory of which eight rows of 128 bytes are swizzled.
@@ -95,6 +97,25 @@ inline void barrier_wait(const void* at, int parity, int line) {
     if (!phase_is_over(&of)) wait_until(phase_is_over, &of, line);
 }
 
+// ---- clusters -----------------------------------------------------------------------------------------------------------------------
+
+// Where a block of the cluster has what this one has at p.
+inline void* in_block(int rank, const void* p) {
+    return at_shared_address(shared_of(rank), shared_address(p));
+}
+
+inline void refuse_unless_shown(int rank, const void* barrier) {
+    refuse_unless_barrier(barrier);
+    if (rank != rank_in_cluster() && !shown_to_cluster(barrier))
+        refuse("uses a barrier of another block, which may not see it yet: a fence for barriers and then a barrier of the cluster are missing");
+}
+
+inline void barrier_arrive_in(int rank, const void* barrier, int line) {
+    void* there = in_block(rank, barrier);
+    refuse_unless_shown(rank, there);
+    barrier_arrive(there, 0, line);
+}
+
 // ---- boxes --------------------------------------------------------------------------------------------------------------------------
 
 // What the emulated driver makes of a tensor map of bf16: see EmulatedDriver.java.
@@ -108,40 +129,46 @@ struct BoxesOf {
     int64_t box[2];
 };
 
+// Brings a box to one block.
 struct BoxCopy : Work {
-    unsigned address;  // in shared memory
-    int rows;          // of 128 bytes
+    unsigned address;  // in its shared memory
     BarrierState* done;
-    unsigned char* bytes;
+    std::shared_ptr<std::vector<unsigned char>> bytes;  // rows of 128
 
     UNCHECKED void perform() override {
-        for (int chunk = 0; chunk < rows * 8; chunk++) {
-            unsigned char* to = at_shared_address(swizzled_address(address + chunk * 16));
-            std::memcpy(to, bytes + chunk * 16, 16);
-            mark(to, 16, Mark::VISIBLE);
+        for (size_t chunk = 0; chunk < bytes->size(); chunk += 16) {
+            unsigned char* there = at_shared_address(shared, swizzled_address(address + (unsigned) chunk));
+            std::memcpy(there, bytes->data() + chunk, 16);
+            mark(there, 16, Mark::VISIBLE);
         }
-        barrier_receive(done, rows * 128);
+        barrier_receive(done, (int) bytes->size());
     }
-
-    ~BoxCopy() override { delete[] bytes; }
 };
 
-UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done) {
+// Begins to bring the bytes of a box to where `target` is in one block, and to tell its barrier.
+inline void bring_box(int rank, const void* target, const std::shared_ptr<std::vector<unsigned char>>& bytes, const void* done) {
+    void *to = in_block(rank, target), *barrier = in_block(rank, done);
+    refuse_unless_shown(rank, barrier);
+    if (seen(barrier, 8) != Seen::BARRIER) refuse("copies a box, and the device does not see the barrier yet: a fence is missing");
+    if (products_read(to, bytes->size())) refuse("copies a box over what a product under way reads");
+    mark(to, bytes->size(), Mark::UNDER_WAY);
+    auto copy = std::make_unique<BoxCopy>();
+    copy->shared = shared_of(rank);
+    copy->address = shared_address(target);
+    copy->done = static_cast<BarrierState*>(barrier);
+    copy->bytes = bytes;
+    by_itself(std::move(copy));
+}
+
+// To the blocks of the cluster whose bits are in `blocks`.
+UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done, unsigned blocks) {
     BoxesOf map;
     std::memcpy(&map, tensor_map, sizeof map);
     if (map.magic != BoxesOf::MAGIC) refuse("copies a box of what is no tensor map");
-    refuse_unless_barrier(done);
-    if (seen(done, 8) != Seen::BARRIER) refuse("copies a box, and the device does not see the barrier yet: a fence is missing");
-    unsigned address = shared_address(target);
-    if (address % 128 != 0) refuse("copies a box to shared memory that is not aligned to 128 bytes");
+    if (blocks == 0) refuse("copies a box to no block");
+    if (shared_address(target) % 128 != 0) refuse("copies a box to shared memory that is not aligned to 128 bytes");
     int rows = (int) map.box[1];
-    if (products_read(target, (size_t) rows * 128)) refuse("copies a box over what a product under way reads");
-    mark(target, (size_t) rows * 128, Mark::UNDER_WAY);
-    auto copy = new BoxCopy();
-    copy->address = address;
-    copy->rows = rows;
-    copy->done = static_cast<BarrierState*>(done);
-    copy->bytes = new unsigned char[(size_t) rows * 128]();
+    auto bytes = std::make_shared<std::vector<unsigned char>>((size_t) rows * 128);
     for (int row = 0; row < rows; row++) {
         int64_t y = (int64_t) first[1] + row, z = first[2];
         if (y < 0 || y >= map.extent[1] || z < 0 || z >= map.extent[2]) continue;
@@ -149,15 +176,22 @@ UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (
         if (from >= to) continue;
         auto source = reinterpret_cast<const unsigned char*>(map.address + y * map.stride[0] + z * map.stride[1] + from * 2);
         check_read(source, (size_t) (to - from) * 2);
-        std::memcpy(copy->bytes + row * 128 + (from - first[0]) * 2, source, (size_t) (to - from) * 2);
+        std::memcpy(bytes->data() + row * 128 + (from - first[0]) * 2, source, (size_t) (to - from) * 2);
     }
-    by_itself(copy);
+    for (int rank = 0; blocks >> rank != 0; rank++) {
+        if (blocks >> rank & 1u) bring_box(rank, target, bytes, done);
+    }
+}
+
+UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done) {
+    copy_box(target, tensor_map, first, done, 1u << rank_in_cluster());
 }
 
 // ---- products of warp groups ----------------------------------------------------------------------------------------------------------
 
 // An operand in shared memory as its descriptor says: [lines, 16], of which lines or terms lie together.
 struct Operand {
+    unsigned char* shared = dynamic_shared;
     unsigned first, leading, stride;
     bool lines_together;
 
@@ -173,7 +207,7 @@ struct Operand {
     const unsigned char* at(int line, int term) const {
         unsigned address = lines_together ? first + line / 64 * leading + line % 64 * 2 + term / 8 * stride + term % 8 * 128
                                           : first + line / 8 * stride + line % 8 * 128 + term * 2;
-        return at_shared_address(swizzled_address(address));
+        return at_shared_address(shared, swizzled_address(address));
     }
 
     // Piece i of 16 bytes, of which there are two a line.

@@ -14,9 +14,11 @@ const size_t ALIGNMENT = 256;
 const size_t PAGE = 64 * 1024;  // no processor has larger ones by default
 
 // What a byte of the arena may be used for. Loads and stores look at the lowest two bits, so that neither touches a barrier. Bulk copies and
-// warp groups want to see the bit VISIBLE as well, which a fence adds, one place above what it finds.
+// warp groups want to see the bit VISIBLE as well, which a fence adds, one place above what it finds. Other blocks of the cluster want
+// SHOWN_BARRIER, which a barrier of the cluster adds where another fence has left FENCED_BARRIER.
 enum : unsigned char { FORBIDDEN = 0, NEVER_WRITTEN = 1, WRITTEN = 2, BARRIER = 8 };
 const unsigned char VISIBLE_WRITTEN = WRITTEN | WRITTEN << 1, VISIBLE_BARRIER = BARRIER | BARRIER << 1;
+const unsigned char FENCED_BARRIER = BARRIER << 2, SHOWN_BARRIER = BARRIER << 3;
 
 unsigned char* arena;
 unsigned char* shadow;
@@ -32,6 +34,17 @@ std::map<size_t, Buffer> buffers;  // by offset
 unsigned char* reserve(size_t bytes) {
     void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? nullptr : static_cast<unsigned char*>(p);
+}
+
+// Adds to every byte's state what stands so many places above those of these bits that it has.
+void raise(const unsigned char* at, size_t bytes, unsigned char bits, int places) {
+    unsigned char* s = shadow + (at - arena);
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t states;
+        std::memcpy(&states, s + i, 8);
+        states |= (states & bits * 0x0101010101010101ull) << places;
+        std::memcpy(s + i, &states, 8);
+    }
 }
 
 unsigned char* allocate(size_t bytes) {

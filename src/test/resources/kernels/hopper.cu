@@ -266,3 +266,97 @@ KERNEL wrong(unsigned long long* y, MAP map, int what) {
     }
     if (what == FEWER_BYTES) barrier_wait(b, 0);
 }
+
+// ---- clusters of two blocks ------------------------------------------------------------------------------------------------------------
+
+// This block's place in its cluster
+__device__ int rank() {
+    return (int) blockIdx.x % 2;
+}
+
+// What is wrong in `boxes_in_pairs`, and the first two in `arrive_across`
+enum {
+    NO_FENCE_FOR_BARRIERS = 1, NO_FIRST_BARRIER, NO_LAST_BARRIER, ASKS_NOT_THE_OTHER, TO_ITSELF_ALONE, TO_A_THIRD, THE_SAME_HALF, HALF_THE_BYTES
+};
+
+// Barriers that all threads, the device and the other block see: `arrivals` at the first, `more` at the next one
+__device__ void begin_in_pair(Barrier* b, int arrivals, int more, int wrong) {
+    if (threadIdx.x == 0) {
+        barrier_begin(b, arrivals);
+        barrier_begin(b + 1, more);
+        shared_visible();
+        if (wrong != NO_FENCE_FOR_BARRIERS) barriers_visible_in_cluster();
+    }
+    if (wrong == NO_FIRST_BARRIER) __syncthreads();
+    else barrier_of_cluster();
+}
+
+// y [blocks, 64], z [blocks, 32]: what a block writes to y before a barrier, the other one reads after it; then half of the threads have ended
+KERNEL __cluster_dims__(2, 1, 1) meet(int* y, int* z, int wrong) {
+    int block = (int) blockIdx.x, thread = (int) threadIdx.x;
+    y[block * 64 + thread] = block * 1000 + thread;
+    if (wrong && block == 1 && thread == 5) __syncthreads();
+    barrier_of_cluster();
+    if (thread < 32) z[block * 32 + thread] = y[(block ^ 1) * 64 + thread + 32];
+    if (thread >= 32) return;
+    barrier_of_cluster();
+    z[block * 32 + thread] += thread;
+}
+
+// y [blocks]: how often, of so many times, all threads of the other block have arrived here
+KERNEL __cluster_dims__(2, 1, 1) arrive_across(int* y, int times, int wrong) {
+    DYNAMIC_SHARED(Barrier, barriers);
+    begin_in_pair(barriers, 64, 1, wrong);
+    int seen = 0;
+    for (int i = 0; i < times; i++) {
+        barrier_arrive_in(rank() ^ 1, barriers);
+        barrier_wait(barriers, i % 2);
+        seen++;
+        barrier_of_cluster();
+    }
+    if (threadIdx.x == 0) y[blockIdx.x] = seen;
+}
+
+// y [blocks, rows, 64] = the box, where bit `rank` of `to` is set: block `from` of each pair brings it
+KERNEL __cluster_dims__(2, 1, 1) box_to(unsigned short* y, MAP map, int rows, int from, int to) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* tile = aligned(shared);
+    Barrier* came = reinterpret_cast<Barrier*>(tile + rows * 128);
+    begin_in_pair(came, 1, 1, 0);
+    if (threadIdx.x == 0 && rank() == from) copy_box_to((unsigned) to, tile, &map, 0, 0, 0, came);
+    if ((to >> rank() & 1) != 0) {
+        if (threadIdx.x == 0) barrier_arrive_and_expect(came, rows * 128);
+        barrier_wait(came, 0);
+        y += (int) blockIdx.x * rows * 64;
+        for (int i = (int) threadIdx.x; i < rows * 64; i += (int) blockDim.x)
+            y[i] = reinterpret_cast<unsigned short*>(tile)[swizzled<8>(i / 64, i % 64 / 8) * 8 + i % 8];
+    }
+    barrier_of_cluster();
+}
+
+// y [blocks, rounds, 64, 64]: in each round a matrix, of which each block of a pair brings half, for both, when the other has read the last one
+KERNEL __cluster_dims__(2, 1, 1) boxes_in_pairs(unsigned short* y, MAP map, int rounds, int wrong) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* tile = aligned(shared);
+    Barrier *full = reinterpret_cast<Barrier*>(tile + 8192), *empty = full + 1;
+    begin_in_pair(full, 1, wrong == ASKS_NOT_THE_OTHER ? 2 : 4, wrong);
+    int half = wrong == THE_SAME_HALF ? 0 : rank();
+    unsigned to = wrong == TO_ITSELF_ALONE ? 1u << rank() : wrong == TO_A_THIRD ? 7 : 3;
+    int lane = (int) threadIdx.x % 32;
+    y += (int) blockIdx.x * rounds * 4096;
+    for (int i = 0; i < rounds; i++, y += 4096) {
+        if (threadIdx.x == 64) {
+            barrier_wait(empty, i % 2 ^ 1);
+            barrier_arrive_and_expect(full, wrong == HALF_THE_BYTES ? 4096 : 8192);
+            copy_box_to(to, tile + half * 4096, &map, 0, half * 32, i, full);
+        }
+        if (threadIdx.x >= 64) continue;
+        barrier_wait(full, i % 2);
+        for (int e = (int) threadIdx.x; e < 4096; e += 64)
+            y[e] = reinterpret_cast<unsigned short*>(tile)[swizzled<8>(e / 64, e % 64 / 8) * 8 + e % 8];
+        __syncwarp();
+        if (wrong == ASKS_NOT_THE_OTHER && lane == 0) barrier_arrive(empty);
+        if (wrong != ASKS_NOT_THE_OTHER && lane < 2) barrier_arrive_in(lane, empty);
+    }
+    if (wrong != NO_LAST_BARRIER) barrier_of_cluster();
+}

@@ -29,6 +29,9 @@ interface Driver extends AutoCloseable {
     /// Whether this is a Hopper GPU: what `hopper.cuh` describes, that and no other has.
     boolean hopper();
 
+    /// Whether blocks of a kernel may run in clusters, which a Hopper GPU can.
+    boolean clusters();
+
     /// What a kernel of a Hopper GPU is given, to have boxes copied: [TensorMap#BYTES] bytes.
     byte[] encode(TensorMap map);
 

@@ -15,6 +15,7 @@ import otherwise.backend.Timer;
 final class DryDriver implements Driver {
     private final int multiprocessors;
     private final boolean hopper;
+    private final boolean clusters;
     private final boolean tensorCores;
     private final long room;
     private final Map<Long, Long> sizes = new HashMap<>();
@@ -28,6 +29,7 @@ final class DryDriver implements Driver {
     DryDriver(Driver like, long room) {
         multiprocessors = like.multiprocessors();
         hopper = like.hopper();
+        clusters = like.clusters();
         tensorCores = like.tensorCores();
         this.room = room;
     }
@@ -50,6 +52,11 @@ final class DryDriver implements Driver {
     @Override
     public boolean hopper() {
         return hopper;
+    }
+
+    @Override
+    public boolean clusters() {
+        return clusters;
     }
 
     @Override

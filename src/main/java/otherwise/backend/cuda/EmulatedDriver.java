@@ -38,8 +38,8 @@ final class EmulatedDriver implements Driver {
     private static final long TENSOR_MAP = 0x7061_6d72_6f73_6e65L;
     private static final AddressLayout POINTER = ADDRESS;
 
-    /// What a compiled kernel gives: where to call it, and the sizes of its parameters.
-    private record Compiled(String name, MemorySegment call, int[] sizes) implements Function {}
+    /// What a compiled kernel gives: where to call it, how many blocks run together, and the sizes of its parameters.
+    private record Compiled(String name, MemorySegment call, int cluster, int[] sizes) implements Function {}
 
     private record Key(String file, DType real) {}
 
@@ -75,7 +75,7 @@ final class EmulatedDriver implements Driver {
         written = handle(runtime, "emulated_written", FunctionDescriptor.ofVoid(JAVA_LONG, JAVA_LONG));
         unwritten = handle(runtime, "emulated_unwritten", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_LONG));
         launch = handle(runtime, "emulated_launch", FunctionDescriptor.of(
-                JAVA_INT, POINTER, POINTER, POINTER, POINTER, JAVA_LONG, POINTER, POINTER, JAVA_LONG));
+                JAVA_INT, POINTER, POINTER, JAVA_INT, POINTER, POINTER, JAVA_LONG, POINTER, POINTER, JAVA_LONG));
         var start = handle(runtime, "emulated_start", FunctionDescriptor.of(JAVA_INT, JAVA_INT));
         if ((int) call(start, this.threads) != 0) throw new DeviceException(NAME + ": no address space for the memory of the device");
     }
@@ -122,6 +122,11 @@ final class EmulatedDriver implements Driver {
 
     @Override
     public boolean hopper() {
+        return hopper;
+    }
+
+    @Override
+    public boolean clusters() {
         return hopper;
     }
 
@@ -204,12 +209,13 @@ final class EmulatedDriver implements Driver {
         var library = files.computeIfAbsent(new Key(file, real),
                 k -> library(compiler.compile(k.file, k.real)));
         var sizesOf = handle(library, "sizes_" + name, FunctionDescriptor.of(JAVA_INT, POINTER));
+        int cluster = (int) call(handle(library, "cluster_" + name, FunctionDescriptor.of(JAVA_INT)));
         try (var scratch = Arena.ofConfined()) {
             var bytes = scratch.allocate(64);
             int n = (int) call(sizesOf, bytes);
             var parameters = new int[n];
             for (int i = 0; i < n; i++) parameters[i] = bytes.get(JAVA_BYTE, i) & 255;
-            return new Compiled(name, library.findOrThrow("call_" + name), parameters);
+            return new Compiled(name, library.findOrThrow("call_" + name), cluster, parameters);
         }
     }
 
@@ -231,7 +237,8 @@ final class EmulatedDriver implements Driver {
             var size = scratch.allocateFrom(JAVA_INT, grid.threadsX(), grid.threadsY(), grid.threadsZ());
             var message = scratch.allocate(MESSAGE);
             int failed = (int) call(
-                    launch, f.call, scratch.allocateFrom(f.name), blocks, size, (long) grid.sharedBytes(), pointers, message, MESSAGE);
+                    launch, f.call, scratch.allocateFrom(f.name), f.cluster, blocks, size, (long) grid.sharedBytes(), pointers, message,
+                    MESSAGE);
             if (failed != 0) throw new DeviceException(message.getString(0) + " (" + grid + "; " + arguments + ")");
         }
     }

@@ -53,7 +53,7 @@ final class EmulationCompiler {
     Path compile(String file, DType real) {
         var text = KernelFiles.text(file + ".cu");
         var all = new StringBuilder(text).append('\n');
-        for (var kernel : KernelFiles.kernels(text)) all.append("EMULATED_KERNEL(").append(kernel).append(")\n");
+        for (var kernel : KernelFiles.kernels(text)) all.append("EMULATED_KERNEL(%s, %d)\n".formatted(kernel.name(), kernel.cluster()));
         var options = new ArrayList<>(CHECKED);
         options.add("-DREAL=" + KernelFiles.cName(real));
         return library(file + "-" + real, all.toString(), options, file + ".cpp");

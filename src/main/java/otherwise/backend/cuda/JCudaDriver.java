@@ -37,10 +37,12 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.IntSupplier;
@@ -80,6 +82,24 @@ final class JCudaDriver implements Driver {
         }
     }
 
+    /// Which kernels are wanted, to tell whose fault, or whose merit, something is: all, those whose blocks run each by itself, those that
+    /// every GPU can run.
+    private enum Choice {
+        ALL(""), NO_CLUSTERS("no-clusters"), PORTABLE("portable");
+
+        final String text;
+
+        Choice(String text) {
+            this.text = text;
+        }
+
+        static Choice made() {
+            var kernels = Objects.requireNonNullElse(System.getenv("OTHERWISE_KERNELS"), "");
+            return Arrays.stream(values()).filter(c -> c.text.equals(kernels)).findFirst().orElseThrow(
+                    () -> new DeviceException("OTHERWISE_KERNELS is " + kernels + "; it can be no-clusters, portable, or unset"));
+        }
+    }
+
     private record Launch(Function function, Grid grid, Arguments arguments) {
         @Override
         public String toString() {
@@ -100,7 +120,7 @@ final class JCudaDriver implements Driver {
     private final Map<String, Function> functions = new HashMap<>();
     private final Set<String> code = new LinkedHashSet<>();
     private final KernelCompiler compiler;
-    private final boolean portable;
+    private final Choice choice;
     /// Where a launch's parameters lie, and the address of each: the driver has copied them when it returns. No kernel may have more.
     private final MemorySegment parameters = Arena.ofAuto().allocate(4096, TensorMap.BYTES);
     private final ByteBuffer addresses = ByteBuffer.allocateDirect(512).order(ByteOrder.nativeOrder());
@@ -126,18 +146,10 @@ final class JCudaDriver implements Driver {
         pools = attribute(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED) != 0;
         multiprocessors = attribute(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         compiler = new KernelCompiler(architecture);
-        portable = portable();
+        choice = Choice.made();
         check("cuDevicePrimaryCtxRetain", cuDevicePrimaryCtxRetain(context, device));
         enter();
         check("cuStreamCreate", cuStreamCreate(stream, CU_STREAM_NON_BLOCKING));
-    }
-
-    /// Whether only kernels are wanted that every GPU can run: to tell whose fault, or whose merit, something is.
-    private static boolean portable() {
-        var kernels = System.getenv("OTHERWISE_KERNELS");
-        if (kernels == null || kernels.isEmpty()) return false;
-        if (kernels.equals("portable")) return true;
-        throw new DeviceException("OTHERWISE_KERNELS is " + kernels + "; it can be portable, or unset");
     }
 
     private int attribute(int attribute) {
@@ -157,9 +169,9 @@ final class JCudaDriver implements Driver {
         check("cuDriverGetVersion", cuDriverGetVersion(version));
         var kernels = !code.isEmpty() ? String.join(" and ", code)
                 : KernelCompiler.built(KernelFiles.ALL.getFirst(), DType.F32).isPresent() ? "from this build" : compiler.description();
-        return "%s, %s, driver for CUDA %d.%d, %d of %d MiB free, %skernels %s, libraries %s".formatted(model, architecture,
-                version[0] / 1000, version[0] % 1000 / 10, freeMemory() >> 20, totalMemory() >> 20, portable ? "portable " : "", kernels,
-                String.join(" ", JCudaLibraries.loaded()));
+        return "%s, %s, driver for CUDA %d.%d, %d of %d MiB free, %s, libraries %s".formatted(model, architecture,
+                version[0] / 1000, version[0] % 1000 / 10, freeMemory() >> 20, totalMemory() >> 20,
+                (choice.text + " kernels " + kernels).strip(), String.join(" ", JCudaLibraries.loaded()));
     }
 
     @Override
@@ -169,7 +181,12 @@ final class JCudaDriver implements Driver {
 
     @Override
     public boolean hopper() {
-        return architecture.equals(HOPPER) && !portable;
+        return architecture.equals(HOPPER) && choice != Choice.PORTABLE;
+    }
+
+    @Override
+    public boolean clusters() {
+        return hopper() && choice == Choice.ALL;
     }
 
     @Override

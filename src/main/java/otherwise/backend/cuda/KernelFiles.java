@@ -36,7 +36,13 @@ final class KernelFiles {
     /// This process, for Linux to tell whose it is.
     private static final Path SELF = Path.of("/proc/self");
 
-    private static final Pattern KERNEL = Pattern.compile("^KERNEL\\s+(\\w+)\\s*\\(", Pattern.MULTILINE);
+    private static final Pattern KERNEL =
+            Pattern.compile("^KERNEL\\s+(?:__cluster_dims__\\((\\d+), 1, 1\\)\\s+)?(\\w+)\\s*\\(", Pattern.MULTILINE);
+
+    /// A kernel in a file.
+    ///
+    /// @param cluster blocks that run together, neighbours along x: 1 if not told
+    record Kernel(String name, int cluster) {}
 
     private KernelFiles() {}
 
@@ -60,9 +66,11 @@ final class KernelFiles {
         return HEADERS.stream().map(KernelFiles::text).collect(Collectors.joining());
     }
 
-    /// The names of the kernels in the text of a file.
-    static List<String> kernels(String text) {
-        return KERNEL.matcher(text).results().map((MatchResult r) -> r.group(1)).toList();
+    /// The kernels in the text of a file.
+    static List<Kernel> kernels(String text) {
+        return KERNEL.matcher(text).results().map((MatchResult r) -> {
+            return new Kernel(r.group(2), r.group(1) == null ? 1 : Integer.parseInt(r.group(1)));
+        }).toList();
     }
 
     /// What `real` is called in C.

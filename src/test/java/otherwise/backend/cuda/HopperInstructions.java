@@ -2,6 +2,7 @@ package otherwise.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -174,5 +175,75 @@ abstract class HopperInstructions extends DeviceMemory {
         kernels.launch(FILE, "hand_over", Grid.of(1, 64).shared(64), new Arguments().with(y).with(50));
         var got = read(y);
         for (int i = 0; i < 50; i++) assertEquals(i * i, got[i], "round " + i);
+    }
+
+    private int[] ints(CudaStorage x) {
+        var values = new int[(int) x.size()];
+        driver.toHost(MemorySegment.ofArray(values), x.address());
+        return values;
+    }
+
+    /// Threads of so many blocks, two in a cluster, read what their neighbours have written.
+    void meet(int blocks, int wrong) {
+        var z = fresh(DType.I32, blocks * 32);
+        kernels.launch(FILE, "meet", Grid.of(blocks, 64), new Arguments().with(fresh(DType.I32, blocks * 64)).with(z).with(wrong));
+        var got = ints(z);
+        for (int i = 0; i < got.length; i++) assertEquals((i / 32 ^ 1) * 1000 + 32 + 2 * (i % 32), got[i]);
+    }
+
+    @Test
+    void blocksOfAClusterMeet() {
+        meet(4, 0);
+    }
+
+    /// How often all threads of its neighbour have arrived at each block of two pairs.
+    int[] arrivals(int times, int wrong) {
+        var y = fresh(DType.I32, 4);
+        kernels.launch(FILE, "arrive_across", Grid.of(4, 64).shared(64), new Arguments().with(y).with(times).with(wrong));
+        return ints(y);
+    }
+
+    @Test
+    void arrivalsAtBarriersOfAnotherBlock() {
+        assertArrayEquals(new int[] {5, 5, 5, 5}, arrivals(5, 0));
+    }
+
+    @Test
+    void boxesToBlocksOfACluster() {
+        int rows = 16;
+        var x = numbers(rows * 64);
+        var map = map(rounded(x), 64, rows, 1, rows);
+        for (int from = 0; from < 2; from++) {
+            for (int to = 1; to < 4; to++) {
+                var y = rounded(new float[4 * x.length]);
+                kernels.launch(FILE, "box_to", Grid.of(4, 64).shared(SHARED),
+                        new Arguments().with(y).with(map).with(rows).with(from).with(to));
+                var got = wide(y);
+                for (int block = 0; block < 4; block++) {
+                    var expected = (to >> block % 2 & 1) == 0 ? new float[x.length] : x;
+                    assertArrayEquals(expected, Arrays.copyOfRange(got, block * x.length, (block + 1) * x.length),
+                            "from " + from + ", bits " + to + ", block " + block);
+                }
+            }
+        }
+    }
+
+    private static final int ROUNDS = 9;
+
+    /// Whether each block of two pairs has had every matrix, half of which its neighbour brings.
+    boolean inPairs(int wrong) {
+        var x = numbers(ROUNDS * 4096);
+        var y = fresh(DType.BF16, 4 * x.length);
+        kernels.launch(FILE, "boxes_in_pairs", Grid.of(4, 96).shared(SHARED),
+                new Arguments().with(y).with(map(rounded(x), 64, 64, ROUNDS, 32)).with(ROUNDS).with(wrong));
+        var got = wide(y);
+        boolean same = true;
+        for (int i = 0; i < got.length; i++) same &= got[i] == x[i % x.length];
+        return same;
+    }
+
+    @Test
+    void boxesInPairs() {
+        assertTrue(inPairs(0));
     }
 }

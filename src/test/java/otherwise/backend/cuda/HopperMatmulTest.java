@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -85,14 +87,15 @@ class HopperMatmulTest {
         var deviceA = written(a);
         var deviceB = written(b);
         var deviceBias = withBias ? written(bias) : null;
-        var runs = new double[2][];
-        for (int run = 0; run < 2; run++) {
+        var runs = new double[4][];
+        for (int run = 0; run < 4; run++) {
             var y = accumulate ? written(before) : new CudaStorage(DType.BF16, before.length, pool.take(2L * before.length), pool);
-            assertTrue(hopper.matmul(y, deviceA, deviceB, Epilogue.of(deviceBias, accumulate ? y : null), s));
+            assertTrue(hopper.matmul(y, deviceA, deviceB, Epilogue.of(deviceBias, accumulate ? y : null), s, 1 + run % 2));
             runs[run] = read(y);
         }
         Close.check(s.toString(), runs[0], expected, LIMIT);
-        assertArrayEquals(runs[0], runs[1], "another run differs");
+        assertArrayEquals(runs[0], runs[1], "pairs of blocks differ");
+        for (int blocks = 0; blocks < 2; blocks++) assertArrayEquals(runs[blocks], runs[blocks + 2], "another run differs");
     }
 
     /// The function of Wan's layers is of the sums before they are rounded, and these can be kept.
@@ -209,6 +212,17 @@ class HopperMatmulTest {
         assertFalse(new HopperMatmul(new Kernels(new EmulatedDriver(1), pool, DType.BF16)).serves(bf16, bf16, bf16, PLAIN, s), "no Hopper");
     }
 
+    @Test
+    void pairsOfBlocksWhereTheyTakeNoMoreTurns() {
+        var s = MatmulSpec.of(3 * 128, 33 * 256, 64, false, true);
+        assertEquals(2, HopperMatmul.blocks(s, 132), "99 tiles, 66 pairs");
+        assertEquals(1, HopperMatmul.blocks(s, 131), "65 pairs at once");
+        assertEquals(1, HopperMatmul.blocks(s, 1), "no two multiprocessors");
+        assertEquals(1, HopperMatmul.blocks(MatmulSpec.of(3 * 128, 44 * 256, 64, false, true), 132), "132 tiles, 88 pairs");
+        assertEquals(1, HopperMatmul.blocks(MatmulSpec.of(128, 66 * 256, 64, false, true), 132), "one row of tiles");
+        assertEquals(2, HopperMatmul.blocks(MatmulSpec.of(9216, 5120, 5120, false, true), 132));
+    }
+
     /// Who is asked for a product takes the kernel where it serves: it finds what the others must not do, and they do.
     @Test
     void productsGoToTheRightKernel() {
@@ -222,6 +236,11 @@ class HopperMatmulTest {
         Close.check("hook", read(y), read(z), 2 * LIMIT);
         assertFalse(matmul.matmulThen(Unary.SILU, y, null, a, b, null, s), "another function behind it is a pass of its own");
         assertTrue(matmul.matmulThen(Unary.SILU, y, null, a, b, null, MatmulSpec.of(40, 252, 64, false, true)));
+        var launched = new ArrayList<String>();
+        var two = MatmulSpec.of(256, 128, 64, false, true);
+        for (var other : List.of(Noting.driver(driver, launched), Noting.withoutClusters(driver, launched)))
+            new Matmul(new Kernels(other, pool, DType.BF16)).matmul(y, b, a, null, two, false);
+        assertEquals(List.of("matmul_hopper_pairs", "matmul_hopper"), launched);
         a.release();
         var wrong = assertThrows(DeviceException.class, () -> matmul.matmul(y, a, b, null, s, false));
         assertTrue(wrong.getMessage().contains("kernel matmul_hopper,"), wrong.getMessage());

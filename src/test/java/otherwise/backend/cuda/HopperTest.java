@@ -88,4 +88,20 @@ class HopperTest extends HopperInstructions {
         for (int wrong = 0; wrong < found.size(); wrong++)
             says("wrong", new Arguments().with(fresh(DType.I64, 1)).with(map).with(wrong), found.get(wrong));
     }
+
+    @Test
+    void clustersThatNoDeviceLetsPass() {
+        saysOf(() -> meet(3, 0), "a row of 3 blocks cannot be shared out among clusters of 2");
+        saysOf(() -> meet(4, 1), "but thread (5, 0, 0) of block (1, 0, 0) waits at line");
+        var found = List.of("a fence for barriers", "where none was made", "a block of its cluster that has ended", "never written",
+                "nobody is left who would complete its phase", "a block that its cluster does not have", "never written", "never written");
+        for (int wrong = 1; wrong <= 2; wrong++) {
+            int what = wrong;
+            saysOf(() -> arrivals(2, what), found.get(wrong - 1));
+        }
+        for (int wrong = 1; wrong <= found.size(); wrong++) {
+            int what = wrong;
+            saysOf(() -> inPairs(what), found.get(wrong - 1));
+        }
+    }
 }

@@ -26,7 +26,7 @@ final class JCudaDriverProbe {
             System.out.println("too much: " + driver.allocate(1L << 40));
             affine(driver);
             graph(driver);
-            System.out.println("hopper: " + driver.hopper() + " " + driver.multiprocessors());
+            System.out.println("hopper: " + driver.hopper() + " " + driver.clusters() + " " + driver.multiprocessors());
             System.out.println("tensor map: " + longs(driver.encode(new TensorMap(4096, 72, 11, 3, 144, 1600, 128))));
             System.out.println("missing: " + message(() -> driver.function("elementwise", DType.F32, "missing")));
             System.out.println("broken: " + message(() -> new KernelCompiler("sm_90").compile("broken", "nothing", DType.BF16)));
