@@ -14,12 +14,16 @@ import static jcuda.nvrtc.JNvrtc.nvrtcVersion;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import jcuda.nvrtc.nvrtcProgram;
 import jcuda.nvrtc.nvrtcResult;
 import otherwise.backend.DeviceException;
 
 /// CUDA's compiler as a library. It needs no compiler for the host, and knows no headers but those that it is given.
 final class Nvrtc implements KernelCompiler.Compiler {
+    /// It takes a function that does not say where it runs, and generic lambdas cannot, for one of the host, and wants none of those.
+    private static final String EVERYTHING_ON_DEVICE = "-default-device";
+
     private final String version;
 
     private Nvrtc(String version) {
@@ -60,7 +64,8 @@ final class Nvrtc implements KernelCompiler.Compiler {
         var texts = Arrays.stream(names).map(KernelFiles::text).toArray(String[]::new);
         check(nvrtcCreateProgram(program, text, name, names.length, texts, names), "nvrtcCreateProgram");
         try {
-            int status = nvrtcCompileProgram(program, options.size(), options.toArray(String[]::new));
+            var all = Stream.concat(Stream.of(EVERYTHING_ON_DEVICE), options.stream()).toArray(String[]::new);
+            int status = nvrtcCompileProgram(program, all.length, all);
             if (status == nvrtcResult.NVRTC_ERROR_COMPILATION || status == nvrtcResult.NVRTC_ERROR_INVALID_OPTION) {
                 var log = new String[1];
                 check(nvrtcGetProgramLog(program, log), "nvrtcGetProgramLog");

@@ -125,8 +125,8 @@ class JCudaDriverTest {
         assertEquals("true", lines.get("copies"));
         assertEquals("0", lines.get("too much"));
         assertEquals("cuda: kernel missing of elementwise.cu: CUDA_ERROR_NOT_FOUND: named symbol not found", lines.get("missing"));
-        assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90 -DREAL=bf16", lines.get("broken"));
-        assertEquals("NVRTC refuses: -std=c++17 -lineinfo -arch=sm_90a -DREAL=bf16", lines.get("for hopper"));
+        assertEquals("NVRTC refuses: -default-device -std=c++17 -lineinfo -arch=sm_90 -DREAL=bf16", lines.get("broken"));
+        assertEquals("NVRTC refuses: -default-device -std=c++17 -lineinfo -arch=sm_90a -DREAL=bf16", lines.get("for hopper"));
         assertEquals("true true 132", lines.get("hopper"));
         var hopper = Map.of("no-clusters", "true false 132", "portable", "false false 132");
         for (var choice : hopper.keySet()) {
