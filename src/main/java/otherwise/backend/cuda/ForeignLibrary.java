@@ -14,7 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import otherwise.backend.DeviceException;
 
-/// A library of CUDA for which there is no binding in JCuda, called through [java.lang.foreign]. Its functions return a status, 0 for good.
+/// A library of CUDA for which JCuda has no binding, or none that goes with every release, called through [java.lang.foreign]. Its functions return a status, 0 for good.
 @SuppressWarnings("restricted") // native code is what this class is for
 final class ForeignLibrary {
     /// What is a pointer in C and a number here: handles, and addresses of the device.
@@ -70,7 +70,11 @@ final class ForeignLibrary {
 
         /// @throws DeviceException with what a bad status means
         void call(Object... arguments) {
-            int status = status(arguments);
+            require(status(arguments));
+        }
+
+        /// @throws DeviceException with what it means, unless it is good
+        void require(int status) {
             if (status != 0)
                 throw new DeviceException("cuda: " + function + ": " + ((MemorySegment) invoke(statusName, status)).getString(0));
         }

@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import otherwise.backend.DeviceException;
 
 /// Loads the native halves of JCuda.
@@ -20,11 +19,9 @@ import otherwise.backend.DeviceException;
 final class JCudaLibraries {
     private static final String VERSION = "12.6.0";
     private static final String DRIVER = "JCudaDriver";
-    private static final String NVRTC = "JNvrtc";
     private static final String CUBLAS = "JCublas2";
     private static final String CUDNN = "JCudnn";
     static final String LIBCUDA = "libcuda.so.1";
-    private static final String LIBNVRTC = "libnvrtc.so.12";
     private static final String LIBCUBLAS = "libcublas.so.12";
     private static final String LIBCUDNN = "libcudnn.so.8";
 
@@ -45,19 +42,6 @@ final class JCudaLibraries {
                             + "and nothing else of CUDA need be installed");
         }
         load(DRIVER, VERSION, "jcuda.driver.JCudaDriver");
-    }
-
-    /// Makes `jcuda.nvrtc` usable.
-    ///
-    /// @return why it is not
-    static synchronized Optional<String> loadNvrtc() {
-        try {
-            require(LIBNVRTC, "libnvrtc-builtins.so.12.3");
-            load(NVRTC, VERSION, "jcuda.nvrtc.JNvrtc");
-            return Optional.empty();
-        } catch (DeviceException e) {
-            return Optional.of(e.getMessage());
-        }
     }
 
     /// Makes `jcuda.jcublas.JCublas2` usable.
@@ -135,7 +119,7 @@ final class JCudaLibraries {
     /// The files of CUDA and JCuda that this process has loaded, as the kernel tells.
     static List<String> loaded() {
         try (var lines = Files.lines(Path.of("/proc/self/maps"))) {
-            return lines.filter(line -> line.matches(".*/lib(cuda\\.so|nvrtc\\.so|cublas|cudnn|JCu|JNvrtc)[^/]*"))
+            return lines.filter(line -> line.matches(".*/lib(cuda\\.so|nvrtc\\.so|cublas|cudnn|JCu)[^/]*"))
                     .map(line -> line.substring(line.indexOf('/'))).distinct().toList();
         } catch (IOException e) {
             throw new UncheckedIOException("/proc/self/maps", e);
