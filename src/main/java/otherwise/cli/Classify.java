@@ -25,9 +25,9 @@ final class Classify implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        var clip = videos.clip(Models.classified(models.files()));
         try (var backend = models.open()) {
             var classifier = Models.classifier(models.files(), backend);
-            var clip = videos.clip(classifier.video());
             if (!clip.note().isBlank()) System.out.println(clip.name() + ": " + clip.note());
             var probabilities = classifier.probabilities(Question.tensor(clip.video(), backend), 0);
             var table = Table.of("class", "probability", "");

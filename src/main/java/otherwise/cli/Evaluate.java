@@ -1,5 +1,6 @@
 package otherwise.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -11,8 +12,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import otherwise.data.Preset;
+import otherwise.data.Scene;
 import otherwise.data.ShapeMoving;
-import otherwise.data.ShapeMoving.Split;
 import otherwise.data.Tracker;
 import otherwise.explain.Bttf;
 import otherwise.explain.BttfOptions;
@@ -21,9 +22,13 @@ import otherwise.explain.BttfSchedule;
 import otherwise.explain.Counterfactual;
 import otherwise.explain.Journal;
 import otherwise.explain.Method;
+import otherwise.explain.ModelFiles;
+import otherwise.explain.Models;
 import otherwise.explain.Networks;
 import otherwise.explain.Question;
 import otherwise.io.AtomicFile;
+import otherwise.io.InvalidFileException;
+import otherwise.io.Video;
 import otherwise.metrics.Frames;
 import otherwise.metrics.Ssim;
 import otherwise.report.ContactSheet;
@@ -117,14 +122,18 @@ final class Evaluate implements Callable<Integer> {
     public Integer call() throws IOException {
         if (clips < 1) throw new IllegalArgumentException("--clips " + clips + ": at least 1");
         if (variants.isEmpty()) variants.add("default");
-        for (var name : variants) variant(name);
-        Files.createDirectories(out);
+        var options = variants.stream().map(this::variant).toArray(BttfOptions[]::new);
+        OutputFolder.require(out);
+        requireShapeMoving(models.files());
+        var done = new LinkedHashMap<String, Map<Long, Outcome>>();
+        for (var name : variants) done.put(name, done(lines(name)));
         var results = new LinkedHashMap<String, List<Outcome>>();
         try (var backend = models.open()) {
-            var memory =
-                    Explanation.plan(backend, models.files(), graphs, variants.stream().map(this::variant).toArray(BttfOptions[]::new));
+            var memory = Explanation.plan(backend, models.files(), graphs, options);
             var networks = graphs.open(models.files(), backend);
-            for (var name : variants) results.put(name, outcomes(name, networks));
+            memory.announced();
+            Files.createDirectories(out);
+            for (var name : done.keySet()) results.put(name, outcomes(name, done.get(name), networks));
             System.out.println(memory.line());
         }
         var table = table(results);
@@ -135,20 +144,43 @@ final class Evaluate implements Callable<Integer> {
         return share(main, Outcome::flipped) >= FLIPS && semanticShare(main) >= SEMANTIC ? Otherwise.DONE : Otherwise.NO;
     }
 
-    /// One variant over all clips; those whose line is there already are not run again.
-    private List<Outcome> outcomes(String name, Networks networks) throws IOException {
-        var file = out.resolve(name + "-seed" + seed + ".jsonl");
+    private static void requireShapeMoving(ModelFiles files) throws IOException {
+        var format = Models.format(files);
+        var needed = Train.format(Preset.mini());
+        if (!format.equals(needed)) throw new InvalidFileException(files.generator(), "makes " + format + ", the data set has " + needed);
+        var classes = Models.classes(files);
+        if (!classes.equals(ShapeMoving.CLASSES)) {
+            throw new InvalidFileException(files.classifier(), "knows " + classes + ", the data set " + ShapeMoving.CLASSES);
+        }
+    }
+
+    /// Where the outcomes of a variant are written, a line for each clip.
+    private Path lines(String name) {
+        return out.resolve(name + "-seed" + seed + ".jsonl");
+    }
+
+    private static Map<Long, Outcome> done(Path file) throws IOException {
         var done = new LinkedHashMap<Long, Outcome>();
         if (Files.exists(file)) for (var line : Files.readAllLines(file)) {
-            var outcome = JSON.readValue(line, Outcome.class);
-            done.put(outcome.clip(), outcome);
+            try {
+                var outcome = JSON.readValue(line, Outcome.class);
+                done.put(outcome.clip(), outcome);
+            } catch (JsonProcessingException e) {
+                throw new InvalidFileException(file, "not what an evaluation writes", e);
+            }
         }
+        return done;
+    }
+
+    /// One variant over all clips; those whose line is there already are not run again.
+    private List<Outcome> outcomes(String name, Map<Long, Outcome> done, Networks networks) throws IOException {
+        var file = lines(name);
         var pictures = Files.createDirectories(out.resolve(name + "-seed" + seed));
         try (var bar = Bar.of(name, clips)) {
             for (long i = 0; i < clips; i++) {
                 if (!done.containsKey(i)) {
                     var picture = pictures.resolve("clip-%03d.png".formatted(i));
-                    done.put(i, outcome(i, variant(name).withSeed(seed + i), networks, picture));
+                    done.put(i, outcome(i, seeded(variant(name), seed, i), networks, picture));
                     var lines = new StringBuilder();
                     for (var outcome : done.values()) lines.append(JSON.writeValueAsString(outcome)).append('\n');
                     AtomicFile.write(file, lines.toString());
@@ -159,10 +191,26 @@ final class Evaluate implements Callable<Integer> {
         return done.values().stream().filter(o -> o.clip() < clips).toList();
     }
 
+    /// With noise of its own for every clip.
+    static BttfOptions seeded(BttfOptions options, long seed, long clip) {
+        return options.withSeed(seed + clip);
+    }
+
+    /// Draws what was asked, the answer, and the ideal one: five frames of each.
+    static void draw(Path png, Scene scene, int target, Video answer) throws IOException {
+        ContactSheet.write(
+                png,
+                List.of(
+                        new ContactSheet.Row(ShapeMoving.CLASSES.get(scene.label()), scene.render()),
+                        new ContactSheet.Row("what if " + ShapeMoving.CLASSES.get(target), answer),
+                        new ContactSheet.Row("ideal", scene.toward(target).render())),
+                5,
+                96);
+    }
+
     private Outcome outcome(long i, BttfOptions options, Networks networks, Path picture) throws IOException {
         long began = System.nanoTime();
-        var data = new ShapeMoving(Preset.mini());
-        var scene = data.scene(seed, data.index(Split.TEST, i));
+        var scene = VideoOptions.scene(seed, i);
         var original = scene.render();
         int source = scene.label();
         int other = (int) (Random.philox(seed, i).uniform(1)[0] * (ShapeMoving.CLASSES.size() - 1));
@@ -173,14 +221,7 @@ final class Evaluate implements Callable<Integer> {
             found = new Bttf(options).explain(new Question(original, source, target), networks.generator(), networks.classifier(),
                     Method.Listener.NONE, Journal.NONE);
         }
-        ContactSheet.write(
-                picture,
-                List.of(
-                        new ContactSheet.Row(ShapeMoving.CLASSES.get(source), original),
-                        new ContactSheet.Row("what if " + ShapeMoving.CLASSES.get(target), found.video()),
-                        new ContactSheet.Row("ideal", ideal)),
-                5,
-                96);
+        draw(picture, scene, target, found.video());
         var track = Tracker.track(found.video());
         var before = Tracker.track(original);
         return new Outcome(

@@ -1,6 +1,7 @@
 package otherwise.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -64,10 +65,12 @@ final class EvaluateGenerator implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (noises < 1 || clips < 1) throw new IllegalArgumentException("--noises " + noises + ", --clips " + clips + ": each at least 1");
+        if (sheet != null) requireDrawable(sheet);
         try (var backend = device.open(threads);
                 var _ = Tape.off()) {
             var files = new ModelFiles(models);
-            var memory = Generate.plan(backend, files, Sampler.EULER, g -> Sampler.EULER.schedule(steps, g.shift()));
+            var memory = Generate.plan(backend, files, Sampler.EULER, g -> Sampler.EULER.schedule(steps, g.shift())).announced();
             var generator = Models.generator(files, backend);
             backend.trim(); // as Networks does
             var data = new ShapeMoving(Preset.mini());
@@ -101,6 +104,12 @@ final class EvaluateGenerator implements Callable<Integer> {
             System.out.println(memory.line());
             return verdict(directions, kept / (double) clips, found, first);
         }
+    }
+
+    private static void requireDrawable(Path png) {
+        var folder = png.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) throw new IllegalArgumentException(png + ": no such folder: " + folder);
+        if (Files.isDirectory(png)) throw new IllegalArgumentException(png + ": is a folder; --sheet names a PNG");
     }
 
     private Integer verdict(int[] directions, double kept, Map<String, Integer> faults, double first) {

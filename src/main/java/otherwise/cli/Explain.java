@@ -61,11 +61,7 @@ final class Explain implements Callable<Integer> {
         var options = arguments.options();
         var clip = beginning.videos.clip(Models.format(models.files()));
         var folder = out != null ? out : RunFolder.free(Path.of("otherwise-run"));
-        try (var backend = models.open()) {
-            var memory = Explanation.plan(backend, models.files(), graphs, options);
-            var networks = graphs.open(models.files(), backend);
-            return verdict(Explanation.ask(folder, clip, target, options, models, networks, memory).run(backend));
-        }
+        return verdict(Explanation.of(folder, clip, target, options, models, graphs));
     }
 
     private Integer resume(RunFolder folder) throws IOException {

@@ -19,6 +19,7 @@ import otherwise.explain.Generator;
 import otherwise.explain.Iteration;
 import otherwise.explain.JournalFile;
 import otherwise.explain.ModelFiles;
+import otherwise.explain.Models;
 import otherwise.explain.Networks;
 import otherwise.explain.Question;
 import otherwise.explain.Rehearsal;
@@ -73,6 +74,7 @@ final class Explanation {
     /// @throws IOException if the folder cannot be written, or another process is at it
     Counterfactual run(Backend backend) throws IOException {
         try (var _ = FolderLock.of(folder.path())) {
+            memory.announced();
             return answer(backend);
         }
     }
@@ -244,8 +246,22 @@ final class Explanation {
         return at;
     }
 
-    /// A folder and its run, made for a new question.
-    static Explanation ask(
+    /// Answers a new question in a new folder. All that can be wrong with the question is said before the folder is made.
+    ///
+    /// @param target `null` for the classifier's second guess
+    /// @return as [#run]
+    static Counterfactual of(Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, GraphOptions graphs)
+            throws IOException {
+        OutputFolder.requireEmpty(out);
+        if (target != null) classNamed(Models.classes(models.files()), target);
+        try (var backend = models.open()) {
+            var memory = plan(backend, models.files(), graphs, options);
+            var networks = graphs.open(models.files(), backend);
+            return ask(out, clip, target, options, models, networks, memory).run(backend);
+        }
+    }
+
+    private static Explanation ask(
             Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, Networks networks, MemoryPlan memory)
             throws IOException {
         var classifier = networks.classifier();

@@ -15,6 +15,7 @@ import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
 import otherwise.explain.Question;
 import otherwise.explain.Rehearsal;
+import otherwise.explain.VideoFormat;
 import otherwise.io.Video;
 import otherwise.io.VideoFile;
 import otherwise.report.ContactSheet;
@@ -79,15 +80,14 @@ final class Generate implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (count < 1) throw new IllegalArgumentException("--count " + count + ": at least 1");
-        var file = first.image != null ? first.image : first.video;
-        if (file != null && !Files.exists(file)) throw new IllegalArgumentException(file + ": no such file");
+        OutputFolder.require(out);
         if (wan != null) return wan();
         var sampler = sampler();
+        var frame = frame(Models.format(models.files()));
         try (var backend = models.open()) {
-            var memory = plan(backend, models.files(), sampler, this::schedule);
+            var memory = plan(backend, models.files(), sampler, this::schedule).announced();
             var generator = Models.generator(models.files(), backend);
             backend.trim(); // as Networks does
-            var frame = frame(generator);
             Files.createDirectories(out);
             var rows = new ArrayList<ContactSheet.Row>();
             try (var bar = Bar.of("videos", count)) {
@@ -127,7 +127,7 @@ final class Generate implements Callable<Integer> {
 
     private int wan() throws IOException {
         if (first.sample != null) throw new IllegalArgumentException("--wan goes with --image or --video, not with --sample");
-        var image = first.image != null ? VideoFile.readImage(first.image) : VideoFile.read(first.video);
+        var image = file();
         try (var backend = models.open();
                 var _ = Tape.off();
                 var _ = backend.scope()) {
@@ -136,11 +136,15 @@ final class Generate implements Callable<Integer> {
         }
     }
 
-    private Video frame(Generator generator) throws IOException {
-        var v = generator.video();
-        if (first.sample != null) return VideoOptions.sample(1, first.sample).video();
-        var whole = first.image != null ? VideoFile.readImage(first.image) : VideoFile.read(first.video);
+    private Video frame(VideoFormat v) throws IOException {
+        var whole = first.sample != null ? VideoOptions.scene(1, first.sample).render() : file();
         return whole.resized(v.height(), v.width());
+    }
+
+    private Video file() throws IOException {
+        var path = first.image != null ? first.image : first.video;
+        if (Files.isDirectory(path)) throw new IllegalArgumentException(path + ": is a folder, not a file with a first frame");
+        return first.image != null ? VideoFile.readImage(path) : VideoFile.read(path);
     }
 
     /// The video that begins as `original` does and comes from noise `stream` of `seed`.

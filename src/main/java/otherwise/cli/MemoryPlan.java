@@ -8,7 +8,7 @@ import otherwise.cli.inspect.Amount;
 /// The memory that a command will take of its device: said before it begins, and in the end compared with what it took.
 record MemoryPlan(Backend backend, long bytes) {
 
-    /// Says what is needed.
+    /// A plan that fits.
     ///
     /// @param needed as a rehearsal found it
     /// @param less what to change where it is too much
@@ -20,8 +20,13 @@ record MemoryPlan(Backend backend, long bytes) {
             throw new DeviceException(
                     "this needs " + Amount.bytes(bytes) + " of memory, " + backend.name() + " has " + Amount.bytes(has) + "; " + less);
         }
-        System.err.println("This will take " + Amount.bytes(bytes) + " of memory.");
         return new MemoryPlan(backend, bytes);
+    }
+
+    /// Says what is needed. The last word before the work begins: whatever is wrong with the question has been said by then.
+    MemoryPlan announced() {
+        System.err.println("This will take " + Amount.bytes(bytes) + " of memory.");
+        return this;
     }
 
     /// What was taken up to now.

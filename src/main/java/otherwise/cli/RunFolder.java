@@ -37,19 +37,10 @@ record RunFolder(Path path) {
 
     /// A new folder for a run.
     ///
-    /// @throws IllegalArgumentException if there is something in it already
+    /// @throws IllegalArgumentException if there is something in it already, or it cannot be made
     static RunFolder create(Path path) throws IOException {
-        if (Files.exists(path)) {
-            if (!Files.isDirectory(path)) throw new IllegalArgumentException(path + ": is a file; --out names a folder");
-            try (var entries = Files.list(path)) {
-                if (entries.findAny().isPresent()) {
-                    throw new IllegalArgumentException(
-                            path + ": there is something in it already; name another folder, or go on with --resume " + path);
-                }
-            }
-        }
+        OutputFolder.requireEmpty(path);
         Files.createDirectories(path);
-        if (!Files.isWritable(path)) throw new IllegalArgumentException(path + ": no permission to write");
         return new RunFolder(path);
     }
 

@@ -8,10 +8,14 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import otherwise.backend.Backend;
 import otherwise.data.Preset;
+import otherwise.explain.Rehearsal;
 import otherwise.explain.VideoFormat;
 import otherwise.models.wan.WanVae;
+import otherwise.tensor.Tape;
 import otherwise.tensor.Tensor;
 import otherwise.train.AdamW;
 import otherwise.train.LatentCodec;
@@ -102,11 +106,30 @@ final class Train implements Callable<Integer> {
             return new Training.Settings(schedule, optimizer, 1.0, ema, 50, every, 60);
         }
 
+        /// Says what training will take of the device.
+        ///
+        /// @param making makes the course on any device
+        /// @param end what is done with the finished network, with no more clips than it takes to see their size
+        /// @throws otherwise.backend.DeviceException with the numbers, if the device has not so much
+        <O extends Objective> MemoryPlan plan(Backend backend, Making<O> making, Consumer<O> end) throws IOException {
+            OutputFolder.require(out);
+            OutputFolder.require(models);
+            var needed = Rehearsal.of(backend, dry -> {
+                var course = making.on(dry);
+                course.training.rehearse(course.objective);
+                try (var _ = Tape.off()) {
+                    end.accept(course.objective);
+                }
+            });
+            return MemoryPlan.of(backend, needed, "a smaller --batch takes less").announced();
+        }
+
         /// Trains, interruptibly, and says whether it came to its end.
-        boolean run(Training training, Objective objective, Parameters parameters) throws IOException {
+        boolean run(Course<?> course) throws IOException {
+            var training = course.training;
             // Now, not after hours of training.
             Files.createDirectories(models);
-            System.out.printf(Locale.ROOT, "%,d parameters; state in %s%n", parameters.count(), out);
+            System.out.printf(Locale.ROOT, "%,d parameters; state in %s%n", course.parameters.count(), out);
             var done = new CountDownLatch(1);
             var hook = new Thread(() -> {
                 training.stop();
@@ -118,7 +141,7 @@ final class Train implements Callable<Integer> {
             });
             Runtime.getRuntime().addShutdownHook(hook);
             try (var progress = new TrainProgress(training.step())) {
-                boolean finished = training.run(objective, progress);
+                boolean finished = training.run(course.objective, progress);
                 if (!finished) System.out.println("saved after step " + training.step() + "; the same command goes on from there");
                 return finished;
             } finally {
@@ -135,6 +158,15 @@ final class Train implements Callable<Integer> {
             figures.forEach((name, value) -> notes.put("held_out_" + name, String.format(Locale.ROOT, "%.4f", value)));
             return notes;
         }
+    }
+
+    /// A network under training, and what it is trained for.
+    record Course<O extends Objective>(Parameters parameters, Training training, O objective) {}
+
+    /// Makes the same course on any device: on the one that trains, and on one that computes nothing.
+    @FunctionalInterface
+    interface Making<O extends Objective> {
+        Course<O> on(Backend backend) throws IOException;
     }
 
     static VideoFormat format(Preset p) {

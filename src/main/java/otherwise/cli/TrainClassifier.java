@@ -37,7 +37,7 @@ final class TrainClassifier implements Callable<Integer> {
                 List.of(2, 4, 4), 32, List.of(2, 2, 2), List.of(2, 4, 8), List.of(4, 4, 4), 4, ShapeMoving.CLASSES.size(), 1e-5);
         long steps = common.steps(3000);
         int batch = common.batch(32);
-        try (var backend = common.device.open(common.threads)) {
+        Train.Making<ClassifierTraining> making = backend -> {
             var parameters = new Parameters(backend, new SwinInitializer(), common.seed);
             var swin = VideoSwin.load(Weights.of(parameters), config);
             var training = new Training(parameters, common.settings(steps, 1e-3, 0.999, 250), common.out);
@@ -52,15 +52,22 @@ final class TrainClassifier implements Callable<Integer> {
                     batch,
                     steps,
                     common.seed);
-            if (!common.run(training, objective, parameters)) return Otherwise.NO;
+            return new Train.Course<>(parameters, training, objective);
+        };
+        try (var backend = common.device.open(common.threads)) {
+            var memory = common.plan(backend, making, objective -> objective.accuracy(JUDGED));
+            var course = making.on(backend);
+            var training = course.training();
+            if (!common.run(course)) return Otherwise.NO;
             double accuracy;
             try (var _ = Tape.off()) {
-                accuracy = objective.accuracy(JUDGED);
+                accuracy = course.objective().accuracy(JUDGED);
             }
             System.out.printf(Locale.ROOT, "accuracy on %,d held-out clips: %.4f%n", JUDGED, accuracy);
             var notes = common.notes(training, Map.of("accuracy", accuracy));
             var files = new ModelFiles(common.models);
             files.writeClassifier(config, ShapeMoving.CLASSES, FRAMES, STRIDE, Train.format(preset), training.shipped(), notes);
+            System.out.println(memory.line());
             return Otherwise.DONE;
         }
     }

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import otherwise.backend.Backend;
 import otherwise.data.Preset;
 import otherwise.explain.ModelFiles;
 import otherwise.explain.Models;
@@ -84,28 +85,39 @@ final class TrainGenerator implements Callable<Integer> {
         var dit = new WanConfig("i2v", List.of(1, 2, 2), TEXT, 36, 128, 512, 64, 32, 16, 4, 6, true, true, 1e-6, 64);
         var clip = new ClipConfig(64, 16, 64, 4, 4, 3, true, ClipConfig.Activation.GELU, 1e-5);
         long steps = common.steps(60_000);
-        try (var backend = common.device.open(common.threads)) {
+        Train.Making<GeneratorTraining> making = backend -> {
             var codec = Train.codec(Models.vae(files, backend));
             var parameters = new Parameters(backend, initializer, common.seed);
-            // Class-agnostic and fixed, as the paper's one prompt is: rows that say nothing about the motion.
-            var prompt = Random.philox(common.seed, 77).normal(backend, 1, TEXT, dit.textDim());
+            var prompt = prompt(backend, dit);
             var network = network(Weights.of(parameters), dit, clip, prompt);
             var training = new Training(parameters, common.settings(steps, 1e-3, 0.9995, 1000, optimizer()), common.out);
             var judged = network(Weights.of(training.shipped()), dit, clip, prompt);
             var settings = new GeneratorTraining.Settings(common.batch(64), shift, pool, growth, easy, common.seed);
             var objective = new GeneratorTraining(backend, preset, codec, network, judged, settings);
-            if (!common.run(training, objective, parameters)) return Otherwise.NO;
+            return new Train.Course<>(parameters, training, objective);
+        };
+        try (var backend = common.device.open(common.threads)) {
+            var memory = common.plan(backend, making, GeneratorTraining::validate);
+            var course = making.on(backend);
+            var training = course.training();
+            if (!common.run(course)) return Otherwise.NO;
             Map<String, String> notes;
             try (var _ = Tape.off()) {
-                notes = common.notes(training, objective.validate());
+                notes = common.notes(training, course.objective().validate());
             }
             notes.put("vae_sha256", Sha256.of(files.vae()));
             var shipped = training.shipped();
             files.writeGenerator(
-                    dit, clip, prompt.reshape(TEXT, dit.textDim()), shift, Train.format(preset), part(shipped, "dit."),
+                    dit, clip, prompt(backend, dit).reshape(TEXT, dit.textDim()), shift, Train.format(preset), part(shipped, "dit."),
                     part(shipped, "clip."), notes);
+            System.out.println(memory.line());
             return Otherwise.DONE;
         }
+    }
+
+    /// Class-agnostic and fixed, as the paper's one prompt is: rows that say nothing about the motion.
+    private Tensor prompt(Backend backend, WanConfig dit) {
+        return Random.philox(common.seed, 77).normal(backend, 1, TEXT, dit.textDim());
     }
 
     private Function<Map<String, Tensor>, Optimizer> optimizer() {
@@ -120,7 +132,7 @@ final class TrainGenerator implements Callable<Integer> {
     }
 
     /// The transformer and its image encoder, trained as one network.
-    private static GeneratorTraining.Network network(Weights w, WanConfig dit, ClipConfig clip, Tensor prompt) {
+    static GeneratorTraining.Network network(Weights w, WanConfig dit, ClipConfig clip, Tensor prompt) {
         var transformer = WanTransformer.load(w.at("dit"), dit);
         var vision = ClipVision.load(w.at("clip"), clip);
         return (x, t, told, frames) -> {

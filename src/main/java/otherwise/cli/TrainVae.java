@@ -74,14 +74,24 @@ final class TrainVae implements Callable<Integer> {
         // The statistics by which latents are normalised are measured when the network is done.
         var raw = new LatentScale(Collections.nCopies(config.zDim(), 0f), Collections.nCopies(config.zDim(), 1f));
         long steps = common.steps(8000);
-        try (var backend = common.device.open(common.threads)) {
+        Train.Making<VaeTraining> making = backend -> {
             var parameters = new Parameters(backend, initializer, common.seed, frozen);
             var vae = WanVae.load(Weights.of(parameters), config, raw);
             var training = new Training(parameters, common.settings(steps, fresh ? 3e-3 : 2e-3, 0.999, 500), common.out);
             var judged = WanVae.load(Weights.of(training.shipped()), config, raw);
             var objective = new VaeTraining(
                     backend, preset, Train.codec(vae), Train.codec(judged), common.batch(1), steps, common.seed, fresh);
-            if (!common.run(training, objective, parameters)) return Otherwise.NO;
+            return new Train.Course<>(parameters, training, objective);
+        };
+        try (var backend = common.device.open(common.threads)) {
+            var memory = common.plan(backend, making, objective -> {
+                objective.judge(1);
+                if (encoder == null) objective.statistics(1);
+            });
+            var course = making.on(backend);
+            var training = course.training();
+            var objective = course.objective();
+            if (!common.run(course)) return Otherwise.NO;
             Map<String, Double> figures;
             float[] mean;
             float[] deviation;
@@ -99,6 +109,7 @@ final class TrainVae implements Callable<Integer> {
                 notes.put("encoder_training",
                         encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");
             new ModelFiles(common.models).writeVae(config, mean, deviation, training.shipped(), notes);
+            System.out.println(memory.line());
             return Otherwise.DONE;
         }
     }

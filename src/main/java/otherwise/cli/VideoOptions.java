@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import otherwise.data.Preset;
+import otherwise.data.Scene;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
 import otherwise.explain.VideoFormat;
@@ -42,20 +43,32 @@ final class VideoOptions {
     record Clip(String name, Video video, String note) {}
 
     Clip clip(VideoFormat format) throws IOException {
-        if (source.sample != null) {
-            if (source.sample < 0) throw new IllegalArgumentException("--sample " + source.sample + ": from 0 on");
-            return sample(dataSeed, source.sample);
+        if (source.sample != null) return sample(dataSeed, source.sample, format);
+        if (source.video != null && Files.isDirectory(source.video)) {
+            throw new IllegalArgumentException(source.video + ": is a folder; --images takes a folder of pictures");
         }
-        if (source.video != null && !Files.exists(source.video)) throw new IllegalArgumentException(source.video + ": no such file");
         var whole = source.video != null ? VideoFile.read(source.video) : VideoFile.readFolder(source.images, fps);
-        var name = (source.video != null ? source.video : source.images).getFileName().toString();
+        var path = source.video != null ? source.video : source.images;
+        if (whole.frames() < 2) throw new IllegalArgumentException(path + ": has 1 frame; a video has at least 2");
+        return prepared(path.getFileName().toString(), whole, format);
+    }
+
+    private static Clip prepared(String name, Video whole, VideoFormat format) {
         var prepared = whole.prepare(format.frames(), format.height(), format.width(), format.fps());
         return new Clip(name, prepared.video(), prepared.note());
     }
 
-    static Clip sample(long seed, long i) {
+    /// What the `i`-th held-out clip of the data set shows.
+    static Scene scene(long seed, long i) {
+        if (i < 0) throw new IllegalArgumentException("--sample " + i + ": from 0 on");
         var data = new ShapeMoving(Preset.mini());
-        long index = data.index(Split.TEST, i);
-        return new Clip("shape-moving " + seed + "/" + index, data.scene(seed, index).render(), "");
+        return data.scene(seed, data.index(Split.TEST, i));
+    }
+
+    /// The `i`-th held-out clip of the data set, as it is for models that were made for it.
+    static Clip sample(long seed, long i, VideoFormat format) {
+        var video = scene(seed, i).render();
+        var name = "shape-moving " + seed + "/" + new ShapeMoving(Preset.mini()).index(Split.TEST, i);
+        return format.equals(Train.format(Preset.mini())) ? new Clip(name, video, "") : prepared(name, video, format);
     }
 }

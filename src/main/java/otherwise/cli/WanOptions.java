@@ -77,7 +77,7 @@ final class WanOptions {
                     : negativeContext != null ? read(negativeContext, backend) : written(model, negative == null ? "" : negative, backend);
             int longest = Math.max(positive.tokens, guided ? avoided.tokens : 0);
             var needed = model.memory(backend, image.height(), image.width(), longest, guided, options);
-            var memory = MemoryPlan.of(backend, needed, "fewer --frames and a smaller --size take less");
+            var memory = MemoryPlan.of(backend, needed, "fewer --frames and a smaller --size take less").announced();
 
             var context = positive.encoding.context();
             var contextNull = guided ? avoided.encoding.context() : null;

@@ -41,7 +41,7 @@ public final class Models {
     public static Classifier classifier(ModelFiles files, Backend backend) throws IOException {
         try (var file = new Opened(files.classifier(), "video-swin")) {
             var config = file.record("config", SwinConfig.class);
-            var classes = List.of(file.record("classes", String[].class));
+            var classes = classes(file);
             var clip = new Classifier.Clip((int) file.number("frames"), (int) file.number("stride"));
             return file.fitting(() -> {
                 var network = VideoSwin.load(file.weights(backend, "", SwinNames.ALL), config);
@@ -96,6 +96,28 @@ public final class Models {
         try (var file = new Opened(files.generator(), "wan-i2v")) {
             return file.video();
         }
+    }
+
+    /// What videos the classifier takes, without reading its weights.
+    ///
+    /// @throws IOException if the file is missing or holds something else
+    public static VideoFormat classified(ModelFiles files) throws IOException {
+        try (var file = new Opened(files.classifier(), "video-swin")) {
+            return file.video();
+        }
+    }
+
+    /// The classes that the classifier knows, without reading its weights.
+    ///
+    /// @throws IOException if the file is missing or holds something else
+    public static List<String> classes(ModelFiles files) throws IOException {
+        try (var file = new Opened(files.classifier(), "video-swin")) {
+            return classes(file);
+        }
+    }
+
+    private static List<String> classes(Opened classifier) throws IOException {
+        return List.of(classifier.record("classes", String[].class));
     }
 
     /// A model file under construction: reads its entries, and notes which tensors were asked for.

@@ -53,14 +53,13 @@ public final class Training {
 
     /// Goes on where the folder's state left off, or starts anew if there is none.
     ///
-    /// @throws IOException if the folder cannot be written or its state belongs to another network
+    /// @throws IOException if the folder's state cannot be read or belongs to another network
     public Training(Parameters parameters, Settings settings, Path folder) throws IOException {
         this.parameters = parameters;
         this.variables = parameters.variables();
         this.settings = settings;
         this.folder = folder;
         this.optimizer = settings.optimizer.apply(parameters.byName());
-        Files.createDirectories(folder);
         if (Files.exists(folder.resolve(STATE))) {
             resume();
         } else {
@@ -98,6 +97,7 @@ public final class Training {
     /// @return whether all steps are done
     /// @throws IOException if the state cannot be written, or another training writes into the folder
     public boolean run(Objective objective, TrainingListener listener) throws IOException {
+        Files.createDirectories(folder);
         try (var _ = FolderLock.of(folder)) {
             return steps(objective, listener);
         }
@@ -108,30 +108,15 @@ public final class Training {
         long began = System.nanoTime();
         double before = secondsBefore;
         long lastSave = began;
-        var backend = variables.getFirst().backend();
         double recentLoss = Double.NaN;
         double pace = 0;
         while (step < steps && !stopped) {
             long start = System.nanoTime();
-            double norm;
-            double value;
             double rate = settings.rate.at(step);
-            try (var _ = backend.scope()) {
-                var loss = objective.loss(step);
-                var gradients = Gradients.of(loss).to(variables);
-                var clipped = GradientClip.to(settings.clip, gradients);
-                norm = clipped.norm();
-                value = loss.item();
-                if (!Double.isFinite(value) || !Double.isFinite(norm)) {
-                    throw new IllegalStateException("step " + step + ": the loss is " + value + " and its gradient's norm " + norm
-                            + "; resume with a lower learning rate");
-                }
-                optimizer.step(clipped.gradients(), rate);
-            }
-            if (ema != null) ema.update(step);
+            var taken = take(step, objective, settings.clip);
             step++;
             double seconds = (System.nanoTime() - start) * 1e-9;
-            recentLoss = Double.isNaN(recentLoss) ? value : 0.98 * recentLoss + 0.02 * value;
+            recentLoss = Double.isNaN(recentLoss) ? taken.loss : 0.98 * recentLoss + 0.02 * taken.loss;
             pace = pace == 0 ? seconds : 0.95 * pace + 0.05 * seconds;
             secondsBefore = before + (System.nanoTime() - began) * 1e-9;
             listener.stepped(step, steps, recentLoss, rate, pace);
@@ -140,7 +125,8 @@ public final class Training {
                 var figures = validates ? validate(objective) : Map.<String, Double>of();
                 if (validates) listener.validated(step, figures);
                 log.append(String.format(
-                        java.util.Locale.ROOT, "%d,%.6f,%.3e,%.4f,%.1f,%s%n", step, recentLoss, rate, norm, secondsBefore, words(figures)));
+                        java.util.Locale.ROOT, "%d,%.6f,%.3e,%.4f,%.1f,%s%n", step, recentLoss, rate, taken.norm, secondsBefore,
+                        words(figures)));
             }
             if (step == steps || stopped || (System.nanoTime() - lastSave) * 1e-9 > settings.saveSeconds) {
                 save();
@@ -149,6 +135,34 @@ public final class Training {
             }
         }
         return step >= steps;
+    }
+
+    /// What a step found: the loss, and how long its gradient was.
+    private record Taken(double loss, double norm) {}
+
+    private Taken take(long step, Objective objective, double clip) {
+        Taken taken;
+        try (var _ = variables.getFirst().backend().scope()) {
+            var loss = objective.loss(step);
+            var clipped = GradientClip.to(clip, Gradients.of(loss).to(variables));
+            taken = new Taken(loss.item(), clipped.norm());
+            if (!Double.isFinite(taken.loss) || !Double.isFinite(taken.norm)) {
+                throw new IllegalStateException("step " + step + ": the loss is " + taken.loss + " and its gradient's norm " + taken.norm
+                        + "; resume with a lower learning rate");
+            }
+            optimizer.step(clipped.gradients(), settings.rate.at(step));
+        }
+        if (ema != null) ema.update(step);
+        return taken;
+    }
+
+    /// Does once, on a device that computes nothing, whatever takes memory in a run from here on. Gradients are taken to be too long, since
+    /// shortening them makes others.
+    public void rehearse(Objective objective) {
+        long steps = settings.rate.steps();
+        if (step >= steps) return;
+        for (long s : objective.lastOfEachKind(steps)) if (s >= step) take(s, objective, Double.MIN_NORMAL);
+        validate(objective);
     }
 
     private Map<String, Double> validate(Objective objective) {

@@ -1,6 +1,8 @@
 package otherwise.train;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import otherwise.backend.Backend;
 import otherwise.data.Preset;
@@ -74,6 +76,16 @@ public record VaeTraining(
             loss = loss.add(ssim.between(x.add(error), x).times(STRUCTURE));
         }
         return loss.add(z.square().mean().times(PENALTY));
+    }
+
+    /// Every lesson has its own sizes.
+    @Override
+    public List<Long> lastOfEachKind(long steps) {
+        var last = new ArrayList<Long>();
+        for (long s = 0; s < steps; s++) {
+            if (s == steps - 1 || !lesson(s / (double) steps).equals(lesson((s + 1) / (double) steps))) last.add(s);
+        }
+        return last;
     }
 
     @Override

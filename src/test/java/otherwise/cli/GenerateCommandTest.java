@@ -3,6 +3,7 @@ package otherwise.cli;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.ByteArrayOutputStream;
@@ -39,6 +40,40 @@ class GenerateCommandTest {
                         "2", "--steps", "3", "--solver", "unipc", "--out", folder.resolve("out").toString()));
         assertTrue(line.find());
         assertEquals(line.group(2), line.group(1));
+    }
+
+    /// One line says what is wrong, before anything else is said, and nothing is left of it.
+    @Test
+    void whatCannotBeMadeIsRefusedInOneLine(@TempDir Path folder) throws IOException {
+        try (var backend = Backends.open("cpu", 1)) {
+            TinyModels.write(folder, backend);
+        }
+        var text = Files.writeString(folder.resolve("text.mp4"), "hello").toString();
+        var out = folder.resolve("out");
+        refused("no.png: no such file", folder, out, "--image", folder.resolve("no.png").toString());
+        refused("text.mp4: not a video that ffmpeg can read", folder, out, "--image", text);
+        refused("text.mp4: not a video that ffmpeg can read", folder, out, "--video", text);
+        refused(": is a folder, not a file with a first frame", folder, out, "--image", folder.toString());
+        refused(": is a folder, not a file with a first frame", folder, out, "--video", folder.toString());
+        refused("--sample -1: from 0 on", folder, out, "--sample", "-1");
+        refused("no solver 'heun'", folder, out, "--sample", "0", "--solver", "heun");
+        refused("text.mp4: is a file, not a folder", folder, Path.of(text), "--sample", "0");
+        assertFalse(Files.exists(out));
+    }
+
+    private static void refused(String why, Path models, Path out, String... more) {
+        var printed = new ByteArrayOutputStream();
+        var before = System.err;
+        System.setErr(new PrintStream(printed, true, UTF_8));
+        try {
+            var args = Stream.concat(Stream.of("generate", "--models", models.toString(), "--threads", "1", "--out", out.toString()),
+                    Stream.of(more));
+            assertEquals(Otherwise.WRONG_INPUT, Otherwise.run(args.toArray(String[]::new)), why);
+        } finally {
+            System.setErr(before);
+        }
+        var said = printed.toString(UTF_8);
+        assertTrue(said.startsWith("otherwise: ") && said.contains(why) && said.lines().count() == 1, said);
     }
 
     /// From a prompt, which the folder's own encoder reads, and from one that `otherwise prompt` has encoded: the same video.

@@ -26,9 +26,9 @@ public final class TinyModels {
     public static final VideoFormat FORMAT = new VideoFormat(5, 32, 32, 8);
     public static final List<String> CLASSES = List.of("up", "down", "left");
     static final SwinConfig SWIN = new SwinConfig(List.of(2, 4, 4), 8, List.of(1, 1), List.of(1, 2), List.of(2, 4, 4), 2, 3, 1e-5);
-    static final WanVaeConfig VAE = new WanVaeConfig(4, 16, List.of(1, 1, 2, 2), 1, List.of(), List.of(false, true, true));
-    static final WanConfig DIT = new WanConfig("i2v", List.of(1, 2, 2), 3, 36, 16, 32, 16, 8, 16, 2, 2, true, true, 1e-6, 12);
-    static final ClipConfig CLIP = new ClipConfig(16, 8, 12, 2, 2, 2, true, ClipConfig.Activation.GELU, 1e-5);
+    public static final WanVaeConfig VAE = new WanVaeConfig(4, 16, List.of(1, 1, 2, 2), 1, List.of(), List.of(false, true, true));
+    public static final WanConfig DIT = new WanConfig("i2v", List.of(1, 2, 2), 3, 36, 16, 32, 16, 8, 16, 2, 2, true, true, 1e-6, 12);
+    public static final ClipConfig CLIP = new ClipConfig(16, 8, 12, 2, 2, 2, true, ClipConfig.Activation.GELU, 1e-5);
 
     private TinyModels() {}
 
