@@ -36,7 +36,7 @@ final class Classify implements Callable<Integer> {
                 table.row(classifier.classes().get(c), String.format(Locale.ROOT, "%.4f", probabilities[c]), c == best ? "<" : "");
             }
             System.out.print(table.text());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 }

@@ -58,7 +58,7 @@ final class Data implements Callable<Integer> {
                 written = export.write(out, VideoFile::write, (done, total) -> bar.stepTo(done));
             }
             System.out.printf(Locale.ROOT, "%,d clips in %s, %,d of them new%n", clips, out, written);
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 
@@ -89,7 +89,7 @@ final class Data implements Callable<Integer> {
             System.out.println("frame  position  pixels   (accuracy; chance is 0.25)");
             for (var at : curve) System.out.printf(Locale.ROOT, "%5d  %8.3f  %6.3f%n", at.frame(), at.position(), at.pixels());
             var first = curve.getFirst();
-            return Math.max(first.position(), first.pixels()) <= CHANCE_AND_A_LITTLE ? Otherwise.DONE : Otherwise.NO;
+            return Math.max(first.position(), first.pixels()) <= CHANCE_AND_A_LITTLE ? ExitCode.DONE : ExitCode.NO;
         }
     }
 }

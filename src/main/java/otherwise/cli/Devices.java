@@ -21,6 +21,6 @@ final class Devices implements Callable<Integer> {
                 System.out.println(name + ": absent: " + absent.getMessage());
             }
         }
-        return Otherwise.DONE;
+        return ExitCode.DONE;
     }
 }

@@ -67,7 +67,7 @@ final class EncodePrompt implements Callable<Integer> {
             var prompt = PromptEmbedding.encode(String.join(" ", text), ids, length, encoder, backend, progress::done);
             prompt.write(out);
             System.out.println(out + ": " + prompt.ids().length + " tokens, context " + prompt.context());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 }

@@ -141,7 +141,7 @@ final class Evaluate implements Callable<Integer> {
         AtomicFile.write(out.resolve("table.md"), table.markdown());
         AtomicFile.write(out.resolve("table.csv"), csv(results));
         var main = results.values().iterator().next();
-        return share(main, Outcome::flipped) >= FLIPS && semanticShare(main) >= SEMANTIC ? Otherwise.DONE : Otherwise.NO;
+        return share(main, Outcome::flipped) >= FLIPS && semanticShare(main) >= SEMANTIC ? ExitCode.DONE : ExitCode.NO;
     }
 
     private static void requireShapeMoving(ModelFiles files) throws IOException {

@@ -125,7 +125,7 @@ final class EvaluateGenerator implements Callable<Integer> {
         if (!faults.isEmpty())
             System.out.println("  clips with a fault in their " + faults.toString().replaceAll("[{}]", "").replace('=', ' '));
         System.out.printf(Locale.ROOT, "first frame kept: SSIM %.3f (must be %.2f)%n", first, FIRST_FRAME);
-        return all && kept >= KEPT && first >= FIRST_FRAME ? Otherwise.DONE : Otherwise.NO;
+        return all && kept >= KEPT && first >= FIRST_FRAME ? ExitCode.DONE : ExitCode.NO;
     }
 
     /// What is wrong with the object's motion or looks; nothing if it is one object that moves straight and keeps its shape and colour.

@@ -82,6 +82,6 @@ final class Explain implements Callable<Integer> {
 
     /// Interrupted, the process ends with the signal's own code whatever this says.
     static Integer verdict(Counterfactual answer) {
-        return answer != null && answer.flipped() ? Otherwise.DONE : Otherwise.NO;
+        return answer != null && answer.flipped() ? ExitCode.DONE : ExitCode.NO;
     }
 }

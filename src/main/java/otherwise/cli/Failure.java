@@ -23,7 +23,7 @@ final class Failure {
         var err = command.getErr();
         err.println("otherwise: " + firstLine(wrong) + "; see: " + command.getCommandSpec().qualifiedName() + " --help");
         UnmatchedArgumentException.printSuggestions(wrong, err);
-        return Otherwise.WRONG_INPUT;
+        return ExitCode.WRONG_INPUT;
     }
 
     /// Prints `otherwise: message`, and the stack trace where it was asked for.
@@ -33,7 +33,7 @@ final class Failure {
         var line = "otherwise: " + message(failure);
         System.err.println(expected || stacktrace ? line : line + " (unexpected; run again with --stacktrace)");
         if (stacktrace) thrown.printStackTrace();
-        return isInput(failure) ? Otherwise.WRONG_INPUT : Otherwise.MACHINE_CANNOT;
+        return isInput(failure) ? ExitCode.WRONG_INPUT : ExitCode.MACHINE_CANNOT;
     }
 
     /// Wrappers that only carry a failure across a lambda or a thread say nothing themselves.

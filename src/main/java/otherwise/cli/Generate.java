@@ -100,7 +100,7 @@ final class Generate implements Callable<Integer> {
             }
             ContactSheet.write(out.resolve("sheet.png"), rows, 6, 96);
             System.out.println(count + (count == 1 ? " video" : " videos") + " in " + out + ", " + memory.line());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 
@@ -132,7 +132,7 @@ final class Generate implements Callable<Integer> {
                 var _ = Tape.off();
                 var _ = backend.scope()) {
             wan.generate(image, backend, Sampler.named(solver == null ? "unipc" : solver), steps, shift, seed, count, out);
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 

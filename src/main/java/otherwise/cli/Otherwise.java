@@ -31,18 +31,6 @@ import picocli.CommandLine.ScopeType;
         })
 public final class Otherwise implements Callable<Integer> {
 
-    /// The verb did what was asked.
-    public static final int DONE = 0;
-
-    /// The verb ran, and the answer is no: not flipped, not equal.
-    public static final int NO = 1;
-
-    /// A wrong option, or an input that cannot be used.
-    public static final int WRONG_INPUT = 2;
-
-    /// Too little memory, or a device that is absent.
-    public static final int MACHINE_CANNOT = 3;
-
     @Option(names = "--stacktrace", scope = ScopeType.INHERIT, description = "Show where an error came from.")
     private boolean stacktrace;
 
@@ -52,7 +40,7 @@ public final class Otherwise implements Callable<Integer> {
     @Override
     public Integer call() {
         CommandLine.usage(this, System.err);
-        return WRONG_INPUT;
+        return ExitCode.WRONG_INPUT;
     }
 
     /// Parses `args`, runs the verb, and returns its exit code. Never throws: a failure is one line on standard error.

@@ -58,7 +58,7 @@ final class TrainClassifier implements Callable<Integer> {
             var memory = common.plan(backend, making, objective -> objective.accuracy(JUDGED));
             var course = making.on(backend);
             var training = course.training();
-            if (!common.run(course)) return Otherwise.NO;
+            if (!common.run(course)) return ExitCode.NO;
             double accuracy;
             try (var _ = Tape.off()) {
                 accuracy = course.objective().accuracy(JUDGED);
@@ -68,7 +68,7 @@ final class TrainClassifier implements Callable<Integer> {
             var files = new ModelFiles(common.models);
             files.writeClassifier(config, ShapeMoving.CLASSES, FRAMES, STRIDE, Train.format(preset), training.shipped(), notes);
             System.out.println(memory.line());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 }

@@ -100,7 +100,7 @@ final class TrainGenerator implements Callable<Integer> {
             var memory = common.plan(backend, making, GeneratorTraining::validate);
             var course = making.on(backend);
             var training = course.training();
-            if (!common.run(course)) return Otherwise.NO;
+            if (!common.run(course)) return ExitCode.NO;
             Map<String, String> notes;
             try (var _ = Tape.off()) {
                 notes = common.notes(training, course.objective().validate());
@@ -111,7 +111,7 @@ final class TrainGenerator implements Callable<Integer> {
                     dit, clip, prompt(backend, dit).reshape(TEXT, dit.textDim()), shift, Train.format(preset), part(shipped, "dit."),
                     part(shipped, "clip."), notes);
             System.out.println(memory.line());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 

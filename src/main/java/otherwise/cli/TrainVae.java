@@ -91,7 +91,7 @@ final class TrainVae implements Callable<Integer> {
             var course = making.on(backend);
             var training = course.training();
             var objective = course.objective();
-            if (!common.run(course)) return Otherwise.NO;
+            if (!common.run(course)) return ExitCode.NO;
             Map<String, Double> figures;
             float[] mean;
             float[] deviation;
@@ -110,7 +110,7 @@ final class TrainVae implements Callable<Integer> {
                         encoder.metadata().get("steps") + " steps, " + encoder.metadata().get("training_seconds") + " s");
             new ModelFiles(common.models).writeVae(config, mean, deviation, training.shipped(), notes);
             System.out.println(memory.line());
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 

@@ -90,8 +90,8 @@ public final class Verify implements Callable<Integer> {
         }
         if (files.size() > 1) total(out, wrong, unreadable);
         out.flush();
-        if (!unreadable.isEmpty()) return Otherwise.WRONG_INPUT;
-        return wrong.isEmpty() && agree ? Otherwise.DONE : Otherwise.NO;
+        if (!unreadable.isEmpty()) return ExitCode.WRONG_INPUT;
+        return wrong.isEmpty() && agree ? ExitCode.DONE : ExitCode.NO;
     }
 
     private void complain(Path file, Exception e) {

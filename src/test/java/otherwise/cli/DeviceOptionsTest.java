@@ -45,7 +45,7 @@ class DeviceOptionsTest {
             {"train", "vae", "--out", "nowhere", "--models", "nowhere"}, {"evaluate-generator", "--models", "nowhere"}}) {
             var arguments = new ArrayList<>(List.of(verb));
             arguments.addAll(List.of("--conv", "cudnn"));
-            assertEquals(Otherwise.MACHINE_CANNOT, Otherwise.run(arguments.toArray(String[]::new)), verb[0]);
+            assertEquals(ExitCode.MACHINE_CANNOT, Otherwise.run(arguments.toArray(String[]::new)), verb[0]);
         }
     }
 }

@@ -94,7 +94,7 @@ class EncodePromptTest {
     @ParameterizedTest
     @ValueSource(strings = {"tiny.model", "tiny.json"})
     void thePromptIsInTheFile(String tokenizer) throws IOException {
-        assertEquals(Otherwise.DONE, prompt(tokenizer, "a  red &amp;", "ball"));
+        assertEquals(ExitCode.DONE, prompt(tokenizer, "a  red &amp;", "ball"));
         var ids = TokenizerFile.open(TOKENIZERS.resolve(tokenizer)).encode("a red & ball");
         try (var _ = CPU.scope()) {
             var read = PromptEmbedding.read(out, CPU);
@@ -104,8 +104,8 @@ class EncodePromptTest {
             assertEquals("f32[" + ids.length + ", 12]", read.context().toString().toLowerCase(Locale.ROOT));
             Close.check("context", read.context().doubles(), whole(ids, 40), 1e-5);
         }
-        assertEquals(Otherwise.WRONG_INPUT, prompt(tokenizer, "another"), "a file is not overwritten");
-        assertEquals(Otherwise.DONE, prompt(tokenizer, "--force", "--length", "3", "a red ball moves"));
+        assertEquals(ExitCode.WRONG_INPUT, prompt(tokenizer, "another"), "a file is not overwritten");
+        assertEquals(ExitCode.DONE, prompt(tokenizer, "--force", "--length", "3", "a red ball moves"));
         try (var _ = CPU.scope()) {
             assertEquals(1, PromptEmbedding.read(out, CPU).ids()[2], "a text that is cut keeps its end");
         }
@@ -113,9 +113,9 @@ class EncodePromptTest {
 
     @Test
     void whatDoesNotFitIsSaid() throws IOException {
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("prompt", "--out", out.toString(), "a ball"));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("prompt", "--out", out.toString(), "a ball"));
         encoder = folder.resolve("absent");
-        assertEquals(Otherwise.WRONG_INPUT, prompt("tiny.json", "a ball"));
+        assertEquals(ExitCode.WRONG_INPUT, prompt("tiny.json", "a ball"));
         encoder = folder.resolve("small.safetensors");
         write(new Umt5Config(100, 12, 8, 20, 2, 1, 32, false));
         says("do not belong together", "tiny.json");
@@ -129,7 +129,7 @@ class EncodePromptTest {
     }
 
     private void says(String what, String tokenizer) throws IOException {
-        assertEquals(Otherwise.WRONG_INPUT, prompt(tokenizer, "a ball"));
+        assertEquals(ExitCode.WRONG_INPUT, prompt(tokenizer, "a ball"));
         var ids = TokenizerFile.open(TOKENIZERS.resolve(tokenizer));
         var refused = assertThrows(
                 InvalidFileException.class, () -> PromptEmbedding.encode("a ball", ids, 512, encoder, CPU, (done, all) -> {}));

@@ -38,13 +38,13 @@ class ExplainCommandTest {
 
         var out = folder.resolve("out");
         int verdict = explain(folder, out, "--video", clip.toString());
-        assertTrue(verdict == Otherwise.DONE || verdict == Otherwise.NO, "ran: " + verdict);
+        assertTrue(verdict == ExitCode.DONE || verdict == ExitCode.NO, "ran: " + verdict);
         for (var name : List.of(
                 "run.json", "state.safetensors", "latents.safetensors", "iterations.csv", "result.json", "original.mkv", "original.mp4",
                 "counterfactual.mp4", "report.html")) {
             assertTrue(Files.size(out.resolve(name)) > 0, name);
         }
-        assertEquals(Otherwise.WRONG_INPUT, explain(folder, out, "--video", clip.toString()), "a run is not overwritten");
+        assertEquals(ExitCode.WRONG_INPUT, explain(folder, out, "--video", clip.toString()), "a run is not overwritten");
         var memory = JsonMapper.builder().build().readTree(out.resolve("result.json").toFile()).get("bytes_of_memory");
         assertEquals(memory.get("planned").asLong(), memory.get("taken").asLong(), 0.05 * memory.get("planned").asLong(), "bytes");
 
@@ -96,7 +96,7 @@ class ExplainCommandTest {
         for (var target : TinyModels.CLASSES) {
             var printed = new ByteArrayOutputStream();
             int code = explain(printed, folder, folder.resolve(target), "--video", clip, "--target", target, "--steps", "1");
-            if (code == Otherwise.WRONG_INPUT) said.add(printed.toString(UTF_8));
+            if (code == ExitCode.WRONG_INPUT) said.add(printed.toString(UTF_8));
         }
         assertEquals(1, said.size(), said.toString());
         assertTrue(said.getFirst().matches("otherwise: the classifier calls clip.mkv '[a-z]+' already; name another --target\n"),
@@ -105,7 +105,7 @@ class ExplainCommandTest {
 
     private static void refused(String why, Path models, Path out, Object... more) {
         var printed = new ByteArrayOutputStream();
-        assertEquals(Otherwise.WRONG_INPUT, explain(printed, models, out, more), why);
+        assertEquals(ExitCode.WRONG_INPUT, explain(printed, models, out, more), why);
         var said = printed.toString(UTF_8);
         assertTrue(said.startsWith("otherwise: ") && said.contains(why) && said.lines().count() == 1, said);
     }
@@ -128,7 +128,7 @@ class ExplainCommandTest {
         }
         var out = folder.resolve("out");
         int verdict = explain(folder, out, "--sample", "3", "--steps", "1");
-        assertTrue(verdict == Otherwise.DONE || verdict == Otherwise.NO, "ran: " + verdict);
+        assertTrue(verdict == ExitCode.DONE || verdict == ExitCode.NO, "ran: " + verdict);
         assertEquals(TinyModels.FORMAT.frames(), VideoFile.read(out.resolve("original.mkv")).frames());
     }
 

@@ -68,7 +68,7 @@ class GenerateCommandTest {
         try {
             var args = Stream.concat(Stream.of("generate", "--models", models.toString(), "--threads", "1", "--out", out.toString()),
                     Stream.of(more));
-            assertEquals(Otherwise.WRONG_INPUT, Otherwise.run(args.toArray(String[]::new)), why);
+            assertEquals(ExitCode.WRONG_INPUT, Otherwise.run(args.toArray(String[]::new)), why);
         } finally {
             System.setErr(before);
         }
@@ -89,7 +89,7 @@ class GenerateCommandTest {
         var common = List.of("generate", "--wan", model.toString(), "--threads", "1", "--video", clip.toString(), "--frames", "5", "--size",
                 "32x48", "--steps", "2", "--guidance", "2", "--negative", "a longer text about a dog that barks");
         var context = folder.resolve("context.safetensors");
-        assertEquals(Otherwise.DONE, Otherwise.run("prompt", "--encoder", model.resolve("umt5.safetensors").toString(), "--tokenizer",
+        assertEquals(ExitCode.DONE, Otherwise.run("prompt", "--encoder", model.resolve("umt5.safetensors").toString(), "--tokenizer",
                 model.resolve("tokenizer.json").toString(), "--threads", "1", "--out", context.toString(), "a", "red", "ball"));
         var videos = new ArrayList<byte[]>();
         for (var text : List.of(List.of("--prompt", "a red ball"), List.of("--context", context.toString()))) {
@@ -110,7 +110,7 @@ class GenerateCommandTest {
         var before = System.out;
         System.setOut(new PrintStream(printed, true, UTF_8));
         try {
-            assertEquals(Otherwise.DONE, Otherwise.run(command));
+            assertEquals(ExitCode.DONE, Otherwise.run(command));
         } finally {
             System.setOut(before);
         }

@@ -12,6 +12,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import otherwise.backend.DeviceException;
 import otherwise.cli.DeviceOptions;
+import otherwise.cli.ExitCode;
 import otherwise.cli.GraphOptions;
 import otherwise.cli.bench.Cases.Case;
 import otherwise.cli.bench.Cases.Suite;
@@ -37,9 +38,6 @@ import picocli.CommandLine.Option;
             "Exit code 1: slower than it must be, or the results differ; 3: the device could not do a case."
         })
 public final class Bench implements Callable<Integer> {
-    private static final int DONE = 0;
-    private static final int NO = 1;
-    private static final int CANNOT = 3;
     private static final String WITH_PEERS = "start with tools/otherwise, or build with ./mvnw -Ppeers";
 
     @Option(names = "--case", paramLabel = "NAME",
@@ -99,7 +97,7 @@ public final class Bench implements Callable<Integer> {
         for (var name : cases.isEmpty() ? Cases.names(suite) : cases) chosen.add(Cases.named(name, files()));
         if (list != null) {
             CaseFile.write(list, chosen);
-            return DONE;
+            return ExitCode.DONE;
         }
         if (jmh) return underJmh(chosen);
         if (graphs.asked() && !chosen.stream().allMatch(c -> c.kind().equals("bttf")))
@@ -110,7 +108,7 @@ public final class Bench implements Callable<Integer> {
         var figures = new Figures(
                 engines.stream().map(Engine::name).toList(), where(),
                 beside == null ? Optional.empty() : Optional.of(Elsewhere.read(beside)));
-        int code = DONE;
+        int code = ExitCode.DONE;
         try (var bar = bar((long) chosen.size() * threads.size())) {
             for (int count : threads) {
                 for (var c : chosen) {
@@ -134,7 +132,7 @@ public final class Bench implements Callable<Integer> {
                 .orElseThrow(() -> new IllegalArgumentException("--jmh: not on the class path; " + WITH_PEERS));
         var counts = threads.stream().map(Bench::used).toList();
         harness.run(chosen.stream().map(Case::name).toList(), counts, models(), rounds, warm);
-        return DONE;
+        return ExitCode.DONE;
     }
 
     private Figures.Where where() {
@@ -174,11 +172,11 @@ public final class Bench implements Callable<Integer> {
         try {
             for (var engine : engines) workloads.add(engine.prepare(c.kind(), c.inputs(), c.numbers()));
             var m = Measurement.of(workloads, rounds, warm);
-            return figures.add(c, threads, m, ours.peak(), ours.width()) ? DONE : NO;
+            return figures.add(c, threads, m, ours.peak(), ours.width()) ? ExitCode.DONE : ExitCode.NO;
         } catch (DeviceException e) {
             System.err.println(c.name() + ": " + e.getMessage());
             figures.addFailed(c, threads);
-            return CANNOT;
+            return ExitCode.MACHINE_CANNOT;
         } finally {
             workloads.forEach(Engine.Workload::close);
         }

@@ -11,7 +11,7 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import otherwise.backend.Backends;
 import otherwise.backend.Shape;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.data.Preset;
 import otherwise.data.ShapeMoving;
 import otherwise.data.ShapeMoving.Split;
@@ -105,7 +105,7 @@ public final class Inspect implements Callable<Integer> {
             if (!file) run.asked().forEach((name, shape) -> tensors.put(prefix + name, new NameTree.Leaf(shape, "")));
         });
         print(tensors, runs);
-        return Otherwise.DONE;
+        return ExitCode.DONE;
     }
 
     private int glance() throws IOException {
@@ -116,11 +116,11 @@ public final class Inspect implements Callable<Integer> {
             var glance = Glance.of(Path.of(what), backend, this::video, noise, 0);
             if (layer == null) {
                 System.out.print(glance.table());
-                return Otherwise.DONE;
+                return ExitCode.DONE;
             }
             ContactSheet.write(out, at == null ? glance.maps(layer, channels) : glance.attention(layer, at), 9, 96);
             System.out.println(out);
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 

@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.explain.Blueprint;
 import otherwise.io.TensorFile;
 import picocli.CommandLine.Command;
@@ -52,7 +52,7 @@ final class WeightsCheck implements Callable<Integer> {
                 System.out.printf(Locale.ROOT, "not needed: %d, such as %s%n", fit.spare().size(), fit.spare().getFirst());
             }
             System.out.println(path + ": " + (fit.fits() ? "fits " : "does not fit ") + blueprint.name());
-            return fit.fits() ? Otherwise.DONE : Otherwise.NO;
+            return fit.fits() ? ExitCode.DONE : ExitCode.NO;
         }
     }
 

@@ -3,7 +3,7 @@ package otherwise.cli.weights;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.explain.Blueprint;
 import otherwise.explain.NamedFile;
 import otherwise.io.TensorFile;
@@ -42,7 +42,7 @@ final class WeightsConvert implements Callable<Integer> {
         try (var file = TensorFile.open(in)) {
             if (file.names().isEmpty()) throw new IllegalArgumentException(in + ": holds no tensors");
             result.write(ourNames ? named(file) : file, out);
-            return Otherwise.DONE;
+            return ExitCode.DONE;
         }
     }
 

@@ -5,7 +5,7 @@ import java.nio.file.Files;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import otherwise.cli.Bar;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.io.Download;
 import otherwise.io.FolderLock;
 import picocli.CommandLine.Command;
@@ -36,7 +36,7 @@ final class WeightsGet implements Callable<Integer> {
             for (var download : checkpoint.downloads(options.folder())) fetch(download);
         }
         System.out.println(checkpoint.what() + ". Licence: " + checkpoint.licence() + ", " + checkpoint.source());
-        return Otherwise.DONE;
+        return ExitCode.DONE;
     }
 
     private static void fetch(Download download) throws IOException {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.cli.weights.Catalogue.Checkpoint;
 import otherwise.report.Table;
 import picocli.CommandLine.Command;
@@ -29,7 +29,7 @@ final class WeightsList implements Callable<Integer> {
                     here(checkpoint));
         }
         System.out.print(table.text());
-        return Otherwise.DONE;
+        return ExitCode.DONE;
     }
 
     static String size(long bytes) {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
-import otherwise.cli.Otherwise;
+import otherwise.cli.ExitCode;
 import otherwise.explain.Blueprint;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -41,6 +41,6 @@ final class WeightsRandom implements Callable<Integer> {
                 "no model is called '" + model + "'; there are "
                         + published.stream().map(Blueprint::name).collect(Collectors.joining(", "))));
         result.write(new RandomFile(model, blueprint.expected(), seed), out);
-        return Otherwise.DONE;
+        return ExitCode.DONE;
     }
 }

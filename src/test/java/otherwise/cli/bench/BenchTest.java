@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import otherwise.backend.Backends;
+import otherwise.cli.ExitCode;
 import otherwise.cli.Otherwise;
 import otherwise.cli.bench.Cases.Suite;
 import otherwise.explain.ModelFiles;
@@ -65,23 +66,23 @@ class BenchTest {
 
     @Test
     void aCaseRunsFromTheCommandLine() {
-        assertEquals(Otherwise.DONE, Otherwise.run("bench", "--case", "softmax", "--rounds", "1", "--warm", "0"));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "nothing"));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--rounds", "0"));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--peers"));
+        assertEquals(ExitCode.DONE, Otherwise.run("bench", "--case", "softmax", "--rounds", "1", "--warm", "0"));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "nothing"));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--rounds", "0"));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--peers"));
     }
 
     /// What computes nothing: no speed is told, and nobody to compare with.
     @Test
     void theHostIsMeasuredByItself(@TempDir Path folder) throws IOException {
         var out = folder.resolve("host.md");
-        assertEquals(Otherwise.DONE,
+        assertEquals(ExitCode.DONE,
                 Otherwise.run("bench", "--case", "softmax", "--host", "--rounds", "1", "--warm", "0", "--out", out.toString()));
         assertTrue(Files.readString(out).startsWith("| case    | what"), "the heads come first");
         assertTrue(Files.readString(out).lines().findFirst().orElseThrow().endsWith("| host ms | peak MiB |"));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--host", "--peers"));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--graphs"), "not a network");
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--graphs"), "cpu has none");
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--host", "--peers"));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--graphs"), "not a network");
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--graphs"), "cpu has none");
     }
 
     /// All kinds of work of the GPU's cases, in a table with what another program measured.
@@ -94,7 +95,7 @@ class BenchTest {
                 {"name": "PyTorch 9", "flops": 1e12, "bytes": 1e11,
                  "cases": {"tiny-matmul": {"seconds": 1000, "peak": 1048576}, "tiny-gelu": {"seconds": 0.001}, "tiny-attention": {}}}
                 """);
-        assertEquals(Otherwise.DONE, Otherwise.run(
+        assertEquals(ExitCode.DONE, Otherwise.run(
                 "bench", "--set", "tiny", "--device", "cuda-emulated:bf16", "--rounds", "1", "--warm", "0", "--beside", peer.toString(),
                 "--out",
                 out.toString()));
@@ -121,15 +122,15 @@ class BenchTest {
     @Test
     void aCaseIsToldByItsInputs(@TempDir Path folder) throws IOException {
         var list = folder.resolve("cases.json");
-        assertEquals(Otherwise.DONE, Otherwise.run("bench", "--set", "gpu", "--list", list.toString()));
+        assertEquals(ExitCode.DONE, Otherwise.run("bench", "--set", "gpu", "--list", list.toString()));
         var cases = new ObjectMapper().readTree(list.toFile()).path("cases");
         assertEquals(Cases.names(Suite.GPU), cases.findValuesAsText("name"));
         var block = cases.get(Cases.names(Suite.GPU).indexOf("wan-block-14b"));
         assertEquals("wan_block", block.path("kind").asText());
         assertEquals(40, block.path("numbers").path("heads").asInt());
         assertEquals("{\"mean\":0.0,\"deviation\":1.0,\"dims\":[1,9216,5120]}", block.path("inputs").path("x").toString());
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--list", list.toString()));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--beside", list.toString()));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--list", list.toString()));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--beside", list.toString()));
     }
 
     /// A device that has no room for one case goes on to the next.

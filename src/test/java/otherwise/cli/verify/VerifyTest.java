@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.io.TempDir;
 import otherwise.backend.Backends;
+import otherwise.cli.ExitCode;
 import otherwise.cli.Otherwise;
 import otherwise.io.SafetensorsWriter;
 import otherwise.io.TensorFile;
@@ -75,7 +76,7 @@ class VerifyTest {
         assertEquals(2, lines.size(), printed.toString());
         assertTrue(lines.get(0).matches("  out/sgd/params +relative \\S+  limit 2\\.0e-04  FAIL"), lines.get(0));
         assertTrue(lines.get(1).startsWith("optimizers.safetensors: FAIL, 1 of 24 tensors, worst out/sgd/params"), lines.get(1));
-        assertEquals(Otherwise.NO, Otherwise.run("verify", "--summary", "--threads", "1", file.toString()));
+        assertEquals(ExitCode.NO, Otherwise.run("verify", "--summary", "--threads", "1", file.toString()));
     }
 
     @Test
@@ -110,12 +111,12 @@ class VerifyTest {
             assertTrue(e.getMessage().contains("unknown kind 'strange'"), e.getMessage());
             assertTrue(e.getMessage().contains("the kinds are: clip_vision, "), e.getMessage());
         }
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("verify", file.toString()));
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("verify", folder.resolve("absent").toString()));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("verify", file.toString()));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("verify", folder.resolve("absent").toString()));
         // The good one is still checked, but the bad one decides.
         var good = GOLDENS.resolve("optimizers.safetensors").toString();
-        assertEquals(Otherwise.WRONG_INPUT, Otherwise.run("verify", "--summary", folder.resolve("absent").toString(), good));
-        assertEquals(Otherwise.DONE, Otherwise.run("verify", "--summary", good));
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("verify", "--summary", folder.resolve("absent").toString(), good));
+        assertEquals(ExitCode.DONE, Otherwise.run("verify", "--summary", good));
     }
 
     /// A reference of zeros is compared with the file's noise, not with itself; a larger noise widens the limit of any tensor.

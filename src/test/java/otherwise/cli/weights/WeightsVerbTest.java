@@ -22,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import otherwise.backend.Backends;
 import otherwise.backend.Shape;
+import otherwise.cli.ExitCode;
 import otherwise.cli.Otherwise;
 import otherwise.explain.Blueprint;
 import otherwise.explain.TinyModels;
@@ -91,7 +92,7 @@ class WeightsVerbTest {
         assertWrong(entry("..", "https://x/", "{\"path\": \"a\"}"), "no name for a folder");
         assertWrong(entry("a", "file:///", "{\"path\": \"a\"}"), "cannot fetch from file:///");
         assertWrong(entry("a", "https://x/", "{\"path\": \"a\", \"sha256\": \"12\"}"), "is no sha256");
-        assertEquals(Otherwise.WRONG_INPUT, weights("list", "--catalogue", folder.resolve("absent").toString()).code);
+        assertEquals(ExitCode.WRONG_INPUT, weights("list", "--catalogue", folder.resolve("absent").toString()).code);
     }
 
     private void assertWrong(String json, String message) throws IOException {
@@ -119,13 +120,13 @@ class WeightsVerbTest {
 
             server.cutAfter = content.length / 2;
             var cut = weights("get", "tiny", here[0], here[1], here[2], here[3]);
-            assertEquals(Otherwise.WRONG_INPUT, cut.code);
+            assertEquals(ExitCode.WRONG_INPUT, cut.code);
             assertTrue(cut.err.contains("the next call goes on from there"), cut.err);
             // half was sent; what of it comes before the cut is chance
             assertTrue(list(here).matches("(?s).* [1-4]?\\d %.*|.* 50 %.*"), list(here));
 
             var got = weights("get", "tiny", here[0], here[1], here[2], here[3]);
-            assertEquals(Otherwise.DONE, got.code, got.err);
+            assertEquals(ExitCode.DONE, got.code, got.err);
             assertTrue(got.out.contains("a.bin: fetched, 190,000 bytes, sha256 right"), got.out);
             assertTrue(got.out.contains("b.json: fetched, 2 bytes, sha256 not known"), got.out);
             assertArrayEquals(content, Files.readAllBytes(folder.resolve("here/tiny/sub/a.bin")));
@@ -149,11 +150,11 @@ class WeightsVerbTest {
         }
         for (var name : List.of("classifier", "vae", "generator")) {
             var said = weights("check", folder.resolve(name + ".safetensors").toString());
-            assertEquals(Otherwise.DONE, said.code, said.out);
+            assertEquals(ExitCode.DONE, said.code, said.out);
             assertTrue(said.out.contains("that its metadata describes"), said.out);
         }
         var said = weights("check", folder.resolve("vae.safetensors").toString(), "--as", "wan-vae");
-        assertEquals(Otherwise.NO, said.code);
+        assertEquals(ExitCode.NO, said.code);
         assertTrue(said.out.contains("  decoder.conv1.bias: expected [384], the file has ["), said.out);
         assertTrue(said.out.contains("more; --all names them"), said.out);
     }
@@ -179,7 +180,7 @@ class WeightsVerbTest {
         var shapes = swinT();
         shapes.put("backbone.layers.0.blocks.0.attn.relative_position_index", new long[] {392, 392});
         var said = weights("check", write("state_dict.", shapes).toString());
-        assertEquals(Otherwise.DONE, said.code, said.out);
+        assertEquals(ExitCode.DONE, said.code, said.out);
         assertTrue(said.out.contains("as swin3d-t (Video Swin-T for Kinetics-400), guessed: it has 100 % of the tensors"), said.out);
         assertTrue(said.out.contains("names: original repository"), said.out);
         assertTrue(said.out.contains("tensors: 173 of 173 fit, 28,158,070 elements, 173 F16"), said.out);
@@ -193,7 +194,7 @@ class WeightsVerbTest {
         Inventory.of(w -> VideoSwin.load(w, SwinConfig.s())).forEach((name, shape) -> shapes.put(name, shape.dims()));
         shapes.remove("norm.bias");
         var said = weights("check", write("", shapes).toString());
-        assertEquals(Otherwise.NO, said.code);
+        assertEquals(ExitCode.NO, said.code);
         assertTrue(said.out.contains("as swin3d-s"), said.out);
         assertTrue(said.out.contains("missing: 1\n  norm.bias [768]"), said.out);
     }
@@ -205,7 +206,7 @@ class WeightsVerbTest {
         shapes.put("cls_head.fc_cls.bias", new long[] {174});
         shapes.put("backbone.more.weight", new long[] {2, 3});
         var said = weights("check", write("", shapes).toString(), "--as", "swin3d-t");
-        assertEquals(Otherwise.NO, said.code);
+        assertEquals(ExitCode.NO, said.code);
         assertTrue(said.out.contains("missing: 1\n  norm.bias [768]"), said.out);
         assertTrue(said.out.contains("of another shape: 1\n  head.bias: expected [400], the file has [174]"), said.out);
         assertTrue(said.out.contains("unexpected: 1\n  backbone.more.weight [2, 3]"), said.out);
@@ -217,7 +218,7 @@ class WeightsVerbTest {
     void aStrangerIsNotGuessed() throws IOException {
         var path = write("", Map.of("some.weight", new long[] {3}));
         var said = weights("check", path.toString());
-        assertEquals(Otherwise.WRONG_INPUT, said.code);
+        assertEquals(ExitCode.WRONG_INPUT, said.code);
         assertTrue(said.err.contains("no tensor in common"), said.err);
     }
 
@@ -225,14 +226,14 @@ class WeightsVerbTest {
     void convertingToOurNames() throws IOException {
         var path = write("state_dict.", swinT());
         var out = folder.resolve("ours.safetensors");
-        assertEquals(Otherwise.DONE, weights("convert", path.toString(), out.toString(), "--our-names").code);
+        assertEquals(ExitCode.DONE, weights("convert", path.toString(), out.toString(), "--our-names").code);
         try (var file = TensorFile.open(out)) {
             assertEquals(Inventory.of(w -> VideoSwin.load(w, SwinConfig.t())).keySet(), new TreeSet<>(file.names()));
         }
         assertTrue(weights("check", out.toString()).out.contains("names: torchvision"));
         var stranger = write("", Map.of("some.weight", new long[] {3}));
         var said = weights("convert", stranger.toString(), folder.resolve("x.safetensors").toString(), "--our-names");
-        assertEquals(Otherwise.WRONG_INPUT, said.code);
+        assertEquals(ExitCode.WRONG_INPUT, said.code);
         assertFalse(Files.exists(folder.resolve("x.safetensors")));
     }
 
@@ -247,7 +248,7 @@ class WeightsVerbTest {
         shapes.put("vision_model.encoder.layers.1.self_attn.k_proj.bias", new long[] {1280});
         shapes.put("vision_model.encoder.layers.1.self_attn.v_proj.bias", new long[] {1});
         var said = weights("check", write("", shapes).toString(), "--as", "clip-vit-h-14");
-        assertEquals(Otherwise.NO, said.code);
+        assertEquals(ExitCode.NO, said.code);
         assertTrue(said.out.contains("names: " + ClipNames.ALL.getFirst().title()), said.out);
         assertTrue(said.out.contains("tensors: 2 of "), said.out);
         assertTrue(said.out.contains("  transformer.1.attn.to_qkv.bias: expected [3840], the file has [2561]"), said.out);
