@@ -250,6 +250,7 @@ __device__ __forceinline__ void to_keys(
                     }
                     round_to_operand<QUERIES>(ds, scores);
                     begin_sums<D, QUERIES>(sum_k, ds, q_tile);
+                    wgmma_into_next_turn();
                 }
                 if (arrives) barrier_arrive(&b->own_empty);
                 wgmma_finish(sum_v);

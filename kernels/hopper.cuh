@@ -196,6 +196,14 @@ __device__ __forceinline__ void wgmma_wait() {
 #endif
 }
 
+// At the end of a turn of a loop whose last products may go on into the next one. ptxas of CUDA 12.3 (what later ones before 13.0 do we do not know) does
+// not see that no other instruction touches their sums, and would have every product in the loop waited for; so there this waits once.
+__device__ __forceinline__ void wgmma_into_next_turn() {
+#if defined(__CUDACC_VER_MAJOR__) && __CUDACC_VER_MAJOR__ < 13
+    wgmma_wait<0>();
+#endif
+}
+
 // Waits as above, for sums `d` of a product that is done then. The compiler may not move what reads them before this.
 template <int PENDING = 0, int COUNT>
 __device__ __forceinline__ void wgmma_finish(float (&d)[COUNT]) {

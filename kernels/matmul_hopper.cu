@@ -201,6 +201,9 @@ __device__ __forceinline__ void multiply(
         };
         float sums[128];
         for (i64 number = blockIdx.x / BLOCKS; number < all; number += gridDim.x / BLOCKS) {
+            // Not by the first product: ptxas of CUDA 12.3 would then have each product waited for.
+#pragma unroll
+            for (int i = 0; i < 128; i++) sums[i] = 0.f;
             Barrier* last = nullptr;  // of the stage whose products may still be under way
             for (i64 step = 0; step < steps; step++, turn.next()) {
                 barrier_wait(full + turn.stage, turn.parity);
@@ -211,7 +214,7 @@ __device__ __forceinline__ void multiply(
                 for (int k = 0; k < 4; k++) {
                     unsigned long long u = A_LINES ? operand(a_stage + k * 2048, BOX) : operand(a_stage + k * 32, 16);
                     unsigned long long v = B_LINES ? operand(b_stage + k * 2048, BOX) : operand(b_stage + k * 32, 16);
-                    wgmma_bf16<A_LINES, B_LINES>(sums, u, v, step + k > 0);
+                    wgmma_bf16<A_LINES, B_LINES>(sums, u, v, true);
                 }
                 wgmma_commit();
                 wgmma_wait<1>();
