@@ -140,7 +140,18 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int x, 
 #endif
 }
 
-// The same to the blocks of the cluster whose bits are set: to each where this one has `to`, and its bytes arrive where this one has `done`.
+// The same of five coordinates. A box is its rows of 128 bytes, y the fastest of their coordinates.
+__device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int x, int y, int z, int u, int v, Barrier* done) {
+#ifdef OTHERWISE_EMULATION
+    int first[5] = {x, y, z, u, v};
+    emulated::copy_box(to, map, first, done);
+#else
+    asm volatile("cp.async.bulk.tensor.5d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5, %6}], [%7];"
+        ::"r"(shared_address(to)), "l"(map), "r"(x), "r"(y), "r"(z), "r"(u), "r"(v), "r"(shared_address(done)) : "memory");
+#endif
+}
+
+// A box of three coordinates to the blocks of the cluster whose bits are set: to each where this one has `to`, and its bytes arrive where this one has `done`.
 __device__ __forceinline__ void copy_box_to(unsigned blocks, void* to, const TensorMap* map, int x, int y, int z, Barrier* done) {
 #ifdef OTHERWISE_EMULATION
     int first[3] = {x, y, z};
@@ -227,12 +238,14 @@ __device__ __forceinline__ void wgmma_finish(float (&d)[COUNT]) {
 #define FIRST_32 \
     "%0,%1,%2,%3,%4,%5,%6,%7,%8,%9,%10,%11,%12,%13,%14,%15," \
     "%16,%17,%18,%19,%20,%21,%22,%23,%24,%25,%26,%27,%28,%29,%30,%31"
-#define FIRST_64 FIRST_32 \
-    ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47" \
+#define FIRST_48 FIRST_32 \
+    ",%32,%33,%34,%35,%36,%37,%38,%39,%40,%41,%42,%43,%44,%45,%46,%47"
+#define FIRST_64 FIRST_48 \
     ",%48,%49,%50,%51,%52,%53,%54,%55,%56,%57,%58,%59,%60,%61,%62,%63"
-#define FIRST_128 FIRST_64 \
+#define FIRST_96 FIRST_64 \
     ",%64,%65,%66,%67,%68,%69,%70,%71,%72,%73,%74,%75,%76,%77,%78,%79" \
-    ",%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95" \
+    ",%80,%81,%82,%83,%84,%85,%86,%87,%88,%89,%90,%91,%92,%93,%94,%95"
+#define FIRST_128 FIRST_96 \
     ",%96,%97,%98,%99,%100,%101,%102,%103,%104,%105,%106,%107,%108,%109,%110,%111" \
     ",%112,%113,%114,%115,%116,%117,%118,%119,%120,%121,%122,%123,%124,%125,%126,%127"
 #define PREDICATE(accumulate) "{ .reg .pred p; setp.ne.b32 p, " accumulate ", 0; "
@@ -251,12 +264,34 @@ __device__ __forceinline__ void wgmma_bf16(float (&d)[128], unsigned long long a
 }
 
 template <bool A_LINES, bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[96], unsigned long long a, unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<192>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%98") WGMMA("192", FIRST_96) "%96, %97, p, 1, 1, %99, %100; }"
+        : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48), SIXTEEN(64), SIXTEEN(80)
+        : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
+#endif
+}
+
+template <bool A_LINES, bool B_LINES>
 __device__ __forceinline__ void wgmma_bf16(float (&d)[64], unsigned long long a, unsigned long long b, bool accumulate) {
 #ifdef OTHERWISE_EMULATION
     emulated::wgmma_bf16<128>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
 #else
     asm volatile(PREDICATE("%66") WGMMA("128", FIRST_64) "%64, %65, p, 1, 1, %67, %68; }"
         : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32), SIXTEEN(48)
+        : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
+#endif
+}
+
+template <bool A_LINES, bool B_LINES>
+__device__ __forceinline__ void wgmma_bf16(float (&d)[48], unsigned long long a, unsigned long long b, bool accumulate) {
+#ifdef OTHERWISE_EMULATION
+    emulated::wgmma_bf16<96>(d, a, b, accumulate, A_LINES, B_LINES, __LINE__);
+#else
+    asm volatile(PREDICATE("%50") WGMMA("96", FIRST_48) "%48, %49, p, 1, 1, %51, %52; }"
+        : SIXTEEN(0), SIXTEEN(16), SIXTEEN(32)
         : "l"(a), "l"(b), "r"((int) accumulate), "n"(A_LINES), "n"(B_LINES));
 #endif
 }
@@ -298,7 +333,9 @@ __device__ __forceinline__ void wgmma_bf16(float (&d)[32], const unsigned (&a)[4
 #undef FOUR
 #undef SIXTEEN
 #undef FIRST_32
+#undef FIRST_48
 #undef FIRST_64
+#undef FIRST_96
 #undef FIRST_128
 #undef PREDICATE
 #undef WGMMA

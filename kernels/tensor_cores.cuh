@@ -85,6 +85,19 @@ __device__ __forceinline__ void load_matrices_transposed(unsigned (&r)[4], const
 #endif
 }
 
+// Turns an 8 × 8 matrix of 16-bit elements, of which lane l has [g][2t, 2t+1], into its transpose, of which it has the same.
+__device__ __forceinline__ unsigned transposed(unsigned pair) {
+#ifdef OTHERWISE_EMULATION
+    int g = (int) threadIdx.x % 32 / 4, first = (int) threadIdx.x % 4 * 8 + g / 2;  // the lane that has [2t][g]
+    unsigned low = __shfl_sync(ALL_LANES, pair, first), high = __shfl_sync(ALL_LANES, pair, first + 4);
+    return g % 2 == 0 ? (low & 0xffffu) | high << 16 : low >> 16 | (high & 0xffff0000u);
+#else
+    unsigned turned;
+    asm volatile("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(turned) : "r"(pair));
+    return turned;
+#endif
+}
+
 // Copies 16 bytes to shared memory while the thread goes on, or zeros if they do not `exist`; then `from` is not read, but must still be
 // an address of device memory. Both are aligned to 16 bytes.
 __device__ __forceinline__ void copy_async(void* to, const void* from, bool exist) {

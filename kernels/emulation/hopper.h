@@ -124,10 +124,12 @@ struct BoxesOf {
 
     int64_t magic;
     int64_t address;
-    int64_t extent[3];  // in elements, the dense one first
-    int64_t stride[2];  // of the others, in bytes
-    int64_t box[2];
+    int64_t extent[5];  // in elements, the dense one first
+    int64_t stride[4];  // of the others, in bytes
+    int32_t box[5];     // of which the dense one is a row of 128 bytes
+    int32_t rank;
 };
+static_assert(sizeof(BoxesOf) <= 128);
 
 // Brings a box to one block.
 struct BoxCopy : Work {
@@ -161,20 +163,28 @@ inline void bring_box(int rank, const void* target, const std::shared_ptr<std::v
 }
 
 // To the blocks of the cluster whose bits are in `blocks`.
-UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done, unsigned blocks) {
+template <int RANK>
+UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[RANK], void* done, unsigned blocks) {
     BoxesOf map;
     std::memcpy(&map, tensor_map, sizeof map);
     if (map.magic != BoxesOf::MAGIC) refuse("copies a box of what is no tensor map");
+    if (map.rank != RANK) refuse("copies a box by other coordinates than its tensor map has");
     if (blocks == 0) refuse("copies a box to no block");
     if (shared_address(target) % 128 != 0) refuse("copies a box to shared memory that is not aligned to 128 bytes");
-    int rows = (int) map.box[1];
+    int rows = 1;
+    for (int i = 1; i < RANK; i++) rows *= map.box[i];
     auto bytes = std::make_shared<std::vector<unsigned char>>((size_t) rows * 128);
     for (int row = 0; row < rows; row++) {
-        int64_t y = (int64_t) first[1] + row, z = first[2];
-        if (y < 0 || y >= map.extent[1] || z < 0 || z >= map.extent[2]) continue;
+        bool exists = true;
         int64_t from = std::max<int64_t>(first[0], 0), to = std::min<int64_t>(first[0] + map.box[0], map.extent[0]);
-        if (from >= to) continue;
-        auto source = reinterpret_cast<const unsigned char*>(map.address + y * map.stride[0] + z * map.stride[1] + from * 2);
+        int64_t address = map.address + from * 2;
+        for (int i = 1, rest = row; i < RANK; rest /= map.box[i++]) {
+            int64_t at = (int64_t) first[i] + rest % map.box[i];
+            exists &= at >= 0 && at < map.extent[i];
+            address += at * map.stride[i - 1];
+        }
+        if (!exists || from >= to) continue;
+        auto source = reinterpret_cast<const unsigned char*>(address);
         check_read(source, (size_t) (to - from) * 2);
         std::memcpy(bytes->data() + row * 128 + (from - first[0]) * 2, source, (size_t) (to - from) * 2);
     }
@@ -183,7 +193,8 @@ UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (
     }
 }
 
-UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[3], void* done) {
+template <int RANK>
+UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[RANK], void* done) {
     copy_box(target, tensor_map, first, done, 1u << rank_in_cluster());
 }
 

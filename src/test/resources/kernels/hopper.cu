@@ -34,6 +34,28 @@ KERNEL box(unsigned short* y, MAP map, int rows, int first_x, int first_y, int f
     }
 }
 
+// y [rows, 64] = the box of five axes at (x, y, z, u, v)
+KERNEL box_of_five(unsigned short* y, MAP map, int rows, int first_x, int first_y, int first_z, int first_u, int first_v) {
+    DYNAMIC_SHARED(unsigned char, shared);
+    unsigned char* to = aligned(shared);
+    Barrier* came = reinterpret_cast<Barrier*>(to + rows * 128);
+    begin(came, 1);
+    if (threadIdx.x == 0) {
+        barrier_arrive_and_expect(came, rows * 128);
+        copy_box(to, &map, first_x, first_y, first_z, first_u, first_v, came);
+    }
+    barrier_wait(came, 0);
+    for (int i = (int) threadIdx.x; i < rows * 64; i += (int) blockDim.x) {
+        int row = i / 64, column = i % 64;
+        y[i] = reinterpret_cast<unsigned short*>(to)[swizzled<8>(row, column / 8) * 8 + column % 8];
+    }
+}
+
+// y [8, 8] = the transpose of x [8, 8], pairs of neighbours each
+KERNEL transpose(unsigned* y, const unsigned* x) {
+    y[threadIdx.x] = transposed(x[threadIdx.x]);
+}
+
 // What `product` does wrong
 enum { NOTHING, DOES_NOT_WAIT_FOR_BOXES, NO_FENCE, OVERWRITES, READS_TOO_EARLY, NEVER_WAITS, HALF_THE_GROUP, CHANGES_REGISTERS };
 
@@ -50,10 +72,10 @@ __device__ void product(float* y, const TensorMap* a, const TensorMap* b, int wr
     DYNAMIC_SHARED(unsigned char, shared);
     unsigned char* a_tile = aligned(shared);
     unsigned char* b_tile = a_tile + 8192;
-    Barrier* came = reinterpret_cast<Barrier*>(b_tile + N / 64 * 8192);
+    Barrier* came = reinterpret_cast<Barrier*>(b_tile + N * 128);
     begin(came, 1);
     if (threadIdx.x == 0) {
-        barrier_arrive_and_expect(came, (1 + N / 64) * 8192);
+        barrier_arrive_and_expect(came, 8192 + N * 128);
         copy_box(a_tile, a, 0, 0, 0, came);
         if (!B_LINES) copy_box(b_tile, b, 0, 0, 0, came);
         else
@@ -97,6 +119,14 @@ KERNEL product_b_lines(float* y, MAP a, MAP b, int wrong) {
 
 KERNEL product_both_lines(float* y, MAP a, MAP b, int wrong) {
     product<256, true, true>(y, &a, &b, wrong);
+}
+
+KERNEL product_of_192(float* y, MAP a, MAP b, int wrong) {
+    product<192, false, false>(y, &a, &b, wrong);
+}
+
+KERNEL product_of_96(float* y, MAP a, MAP b, int wrong) {
+    product<96, false, false>(y, &a, &b, wrong);
 }
 
 KERNEL product_of_128(float* y, MAP a, MAP b, int wrong) {
@@ -231,7 +261,7 @@ KERNEL hand_over(float* y, int rounds) {
 // What `wrong` does
 enum {
     ARRIVES_TOO_OFTEN, WAITS_FOR_NOBODY, NO_BARRIER, WRITES_A_BARRIER, READS_A_BARRIER, MISALIGNED_BOX, NO_MAP, UNSEEN_BARRIER, LEAVES_EARLY,
-    FEWER_BYTES
+    FEWER_BYTES, OTHER_COORDINATES
 };
 
 KERNEL wrong(unsigned long long* y, MAP map, int what) {
@@ -252,6 +282,7 @@ KERNEL wrong(unsigned long long* y, MAP map, int what) {
         TensorMap none = {};
         copy_box(to, &none, 0, 0, 0, b);
     }
+    if (what == OTHER_COORDINATES) copy_box(to, &map, 0, 0, 0, 0, 0, b);
     if (what == UNSEEN_BARRIER) {
         barrier_begin(b, 1);
         copy_box(to, &map, 0, 0, 0, b);

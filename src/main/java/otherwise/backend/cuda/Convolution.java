@@ -7,7 +7,7 @@ import otherwise.backend.DType;
 import otherwise.backend.Storage;
 import otherwise.backend.cuda.Matmul.Tiling;
 
-/// Launches of `conv3d.cu`, and the choice between it and `conv3d_tensor.cu`.
+/// Launches of `conv3d.cu`, or on tensor cores, where they can and may, by [TensorConvolution] and [HopperConvolution].
 final class Convolution implements Convolutions {
     private static final String FILE = "conv3d";
 

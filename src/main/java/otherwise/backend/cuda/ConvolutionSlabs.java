@@ -51,7 +51,8 @@ record ConvolutionSlabs(long batches, long t, long h, long elements) {
 
     /// @param row what a packed row takes, by 16 bytes
     /// @param limit of a slab, likewise; a slab of one row of one frame may be larger
-    static ConvolutionSlabs of(long batch, Reach t, Reach h, long row, long limit) {
+    /// @param unit of positions along height that are computed together: a slab has a multiple of it, if that many fit
+    static ConvolutionSlabs of(long batch, Reach t, Reach h, long row, long limit, long unit) {
         long sample = t.most(t.columns) * h.most(h.columns) * row;
         if (sample <= limit) {
             long batches = Math.clamp(limit / Math.max(1, sample), 1, batch);
@@ -61,8 +62,9 @@ record ConvolutionSlabs(long batches, long t, long h, long elements) {
         long least = Long.MAX_VALUE;
         for (long frames = 1; frames <= t.columns; frames++) {
             long rows = h.fitting(limit / (t.most(frames) * row));
-            if (rows == 0 && frames > 1) break;
+            if (rows < Math.min(unit, h.columns) && frames > 1) break;
             rows = Math.max(1, rows);
+            if (rows > unit && rows < h.columns) rows -= rows % unit;
             long pieces = Math.ceilDiv(t.columns, frames) * Math.ceilDiv(h.columns, rows);
             long size = t.most(frames) * h.most(rows) * row;
             if (pieces * size > least) continue;

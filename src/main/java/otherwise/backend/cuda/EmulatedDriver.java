@@ -17,6 +17,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -133,11 +134,13 @@ final class EmulatedDriver implements Driver {
     /// The struct `BoxesOf` of `emulation/hopper.h`.
     @Override
     public byte[] encode(TensorMap m) {
+        int most = TensorMap.MOST_AXES;
         var bytes = ByteBuffer.allocate(TensorMap.BYTES).order(ByteOrder.nativeOrder());
-        bytes.asLongBuffer().put(new long[] {
-            TENSOR_MAP, m.address(), m.columns(), m.rows(), m.matrices(), m.rowBytes(), m.matrixBytes(), TensorMap.BOX_COLUMNS, m.boxRows()
-        });
-        return bytes.array();
+        bytes.putLong(TENSOR_MAP).putLong(m.address());
+        for (long n : Arrays.copyOf(m.extents(), most)) bytes.putLong(n);
+        for (long n : Arrays.copyOf(m.strides(), most - 1)) bytes.putLong(n);
+        for (int n : Arrays.copyOf(m.box(), most)) bytes.putInt(n);
+        return bytes.putInt(m.rank()).array();
     }
 
     @Override

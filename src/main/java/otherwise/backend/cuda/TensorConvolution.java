@@ -7,7 +7,7 @@ import otherwise.backend.Storage;
 import otherwise.backend.cuda.Convolution.Axis;
 import otherwise.backend.cuda.ConvolutionSlabs.Reach;
 
-/// Launches of `conv3d_tensor.cu`: convolutions on tensor cores.
+/// Launches of `conv3d_tensor.cu`: convolutions on tensor cores. What is packed here, [HopperConvolution] multiplies where it serves.
 final class TensorConvolution {
     private static final String FILE = "conv3d_tensor";
 
@@ -32,6 +32,7 @@ final class TensorConvolution {
     private static final long SHORTEST = 8;
 
     private final Kernels kernels;
+    private final HopperConvolution hopper;
     private final long slab;
 
     TensorConvolution(Kernels kernels) {
@@ -41,6 +42,7 @@ final class TensorConvolution {
     /// @param slab the most bytes of a packed slab
     TensorConvolution(Kernels kernels, long slab) {
         this.kernels = kernels;
+        hopper = new HopperConvolution(kernels);
         this.slab = slab;
     }
 
@@ -54,7 +56,7 @@ final class TensorConvolution {
     }
 
     /// Everything that a call is about: `rows` results of a position, of `channels` of x. Of each axis its phases.
-    private record Call(
+    record Call(
             Storage y, Storage x, Storage weight, Storage bias, long batch, long rows, long channels, long weightRow, long weightChannel,
             List<Axis> t, List<Axis> h, List<Axis> w) {
 
@@ -86,10 +88,11 @@ final class TensorConvolution {
 
     private void run(Call c) {
         if (c.y.size() == 0) return;
+        boolean onHopper = hopper.serves(c);
         var t = Reach.of(c.t);
         var h = Reach.of(c.h);
         long row = c.w.getFirst().source() * c.chunks();
-        var slabs = ConvolutionSlabs.of(c.batch, t, h, row, slab / Character.BYTES / EIGHT);
+        var slabs = ConvolutionSlabs.of(c.batch, t, h, row, slab / Character.BYTES / EIGHT, onHopper ? HopperConvolution.rows(c) : 1);
         // Numbers of 16 bytes within a slab, and within a block's rows of weights, are ints in the kernel.
         Math.toIntExact(slabs.elements());
         Math.toIntExact(WIDE * c.kernel() * c.chunks());
@@ -106,7 +109,7 @@ final class TensorConvolution {
                         for (var at : c.t)
                             for (var ah : c.h)
                                 for (var aw : c.w)
-                                    multiply(c, packed.storage(), weights.storage(), b, batches, at.part(u, slabs.t(), t),
+                                    multiply(c, onHopper, packed.storage(), weights.storage(), b, batches, at.part(u, slabs.t(), t),
                                             ah.part(v, slabs.h(), h), aw);
                     }
         }
@@ -129,10 +132,15 @@ final class TensorConvolution {
         kernels.launch(FILE, "conv3d_tensor_pack", Grid.of(blocks, Kernels.BLOCK), new Arguments().with(packed).with(c.x).with(slab));
     }
 
-    private void multiply(Call c, Storage packed, Storage weights, long b, long batches, Axis t, Axis h, Axis w) {
+    private void multiply(
+            Call c, boolean onHopper, Storage packed, Storage weights, long b, long batches, Axis t, Axis h, Axis w) {
         long columns = t.columns() * h.columns() * w.columns();
         if (columns == 0) return;
         Math.toIntExact(columns);
+        if (onHopper && t.source() * h.source() * w.source() > 0) {
+            hopper.multiply(c, packed, weights, b, batches, t, h, w);
+            return;
+        }
         int side = c.rows <= NARROW ? NARROW : WIDE;
         long rowTiles = Math.ceilDiv(c.rows, side);
         long columnTiles = Math.ceilDiv(columns, COLUMNS);

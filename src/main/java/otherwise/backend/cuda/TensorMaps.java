@@ -11,6 +11,7 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.util.Arrays;
 import java.util.function.ObjIntConsumer;
 import otherwise.backend.DeviceException;
 
@@ -18,7 +19,6 @@ import otherwise.backend.DeviceException;
 @SuppressWarnings("restricted") // native code is what this class is for
 final class TensorMaps {
     private static final String NAME = "cuTensorMapEncodeTiled";
-    private static final int RANK = 3;
 
     // Constants of cuda.h.
     private static final int BFLOAT16 = 9;
@@ -43,19 +43,22 @@ final class TensorMaps {
     byte[] encode(TensorMap m) {
         try (var arena = Arena.ofConfined()) {
             var map = arena.allocate(TensorMap.BYTES, TensorMap.BYTES);
-            var extents = arena.allocateFrom(JAVA_LONG, m.columns(), m.rows(), m.matrices());
-            var strides = arena.allocateFrom(JAVA_LONG, m.rowBytes(), m.matrixBytes());
-            var box = arena.allocateFrom(JAVA_INT, TensorMap.BOX_COLUMNS, m.boxRows(), 1);
-            var steps = arena.allocateFrom(JAVA_INT, 1, 1, 1);
-            check.accept(NAME + " " + m, call(map, m.address(), extents, strides, box, steps));
+            var extents = arena.allocateFrom(JAVA_LONG, m.extents());
+            var strides = arena.allocateFrom(JAVA_LONG, m.strides());
+            var box = arena.allocateFrom(JAVA_INT, m.box());
+            var dense = new int[m.rank()];
+            Arrays.fill(dense, 1);
+            var steps = arena.allocateFrom(JAVA_INT, dense);
+            check.accept(NAME + " " + m, call(map, m.rank(), m.address(), extents, strides, box, steps));
             return map.toArray(JAVA_BYTE);
         }
     }
 
     private int call(
-            MemorySegment map, long address, MemorySegment extents, MemorySegment strides, MemorySegment box, MemorySegment steps) {
+            MemorySegment map, int rank, long address, MemorySegment extents, MemorySegment strides, MemorySegment box,
+            MemorySegment steps) {
         try {
-            return (int) encode.invokeExact(map, BFLOAT16, RANK, address, extents, strides, box, steps, INTERLEAVE_NONE, SWIZZLE_128B,
+            return (int) encode.invokeExact(map, BFLOAT16, rank, address, extents, strides, box, steps, INTERLEAVE_NONE, SWIZZLE_128B,
                     L2_PROMOTION_256B, OUTSIDE_ZERO);
         } catch (RuntimeException | Error e) {
             throw e;

@@ -7,7 +7,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
@@ -19,7 +18,6 @@ import otherwise.backend.DType;
 import otherwise.backend.cuda.ConvolutionSlabs.Reach;
 import otherwise.backend.cuda.Convolution.Axis;
 import otherwise.support.Close;
-import otherwise.support.Reference;
 
 /// Convolutions on emulated tensor cores against plain loops in double, from the same bf16 numbers: whole, and in slabs of a row or a few.
 @EnabledIf("otherwise.support.Emulated#present")
@@ -48,82 +46,19 @@ class CudaTensorConvolutionTest {
             new ConvSpec(1, 16, 32, 5, 7, 8, 1, 2, 1, 3, 1, 2, 0, 0, 0, 0, 0, 0), // strides beyond the kernel
             new ConvSpec(1, 12, 13, 4, 5, 9, 2, 3, 4, 3, 2, 3, 4, 1, 2, 3, 5, 0)); // everything uneven, more padding than kernel
 
-    private static float[] rounded(SplittableRandom random, long n) {
-        var values = new float[Math.toIntExact(n)];
-        for (int i = 0; i < values.length; i++)
-            values[i] = Float.intBitsToFloat(Float.floatToRawIntBits((float) random.nextDouble(-1, 1)) & 0xffff0000);
-        return values;
-    }
-
-    /// What all cases begin with, and y and dx as they should be.
-    private record Numbers(ConvSpec s, float[] x, float[] weight, float[] bias, float[] dy, double[] y, double[] dx) {
-        static Numbers of(ConvSpec s, boolean withBias) {
-            var random = new SplittableRandom(7);
-            var x = rounded(random, s.batch() * s.inputs() * s.t() * s.h() * s.w());
-            var weight = rounded(random, s.outputs() * s.taps());
-            var bias = withBias ? rounded(random, s.outputs()) : null;
-            var dy = rounded(random, s.batch() * s.outputs() * s.outT() * s.outH() * s.outW());
-            var y = new double[dy.length];
-            var dx = new double[x.length];
-            try (var reference = new Reference(); var _ = reference.scope()) {
-                var on = Stream.of(x, weight, bias == null ? new float[0] : bias, dy).map(values -> {
-                    var storage = reference.allocate(DType.F64, values.length);
-                    reference.upload(storage, values);
-                    return storage;
-                }).toList();
-                var storage = reference.allocate(DType.F64, y.length);
-                reference.conv3d(storage, on.get(0), on.get(1), withBias ? on.get(2) : null, s);
-                reference.download(storage, y);
-                storage = reference.allocate(DType.F64, dx.length);
-                reference.conv3dToInput(storage, on.get(3), on.get(1), s);
-                reference.download(storage, dx);
-            }
-            return new Numbers(s, x, weight, bias, dy, y, dx);
-        }
-    }
-
-    private static Kernels.Scratch device(float[] values) {
-        var bits = new short[values.length];
-        for (int i = 0; i < bits.length; i++) bits[i] = (short) (Float.floatToRawIntBits(values[i]) >>> 16);
-        var scratch = KERNELS.scratch(DType.BF16, bits.length);
-        DRIVER.toDevice(scratch.storage().address(), MemorySegment.ofArray(bits));
-        return scratch;
-    }
-
-    private static double[] host(CudaStorage storage) {
-        var bits = new short[Math.toIntExact(storage.size())];
-        DRIVER.toHost(MemorySegment.ofArray(bits), storage.address());
-        return IntStream.range(0, bits.length).mapToDouble(i -> Float.intBitsToFloat(bits[i] << 16)).toArray();
-    }
-
-    private static double[] forward(TensorConvolution convolution, Numbers n) {
-        try (var x = device(n.x); var weight = device(n.weight); var bias = device(n.bias == null ? new float[0] : n.bias);
-                var y = KERNELS.scratch(DType.BF16, n.y.length)) {
-            convolution.forward(y.storage(), x.storage(), weight.storage(), n.bias == null ? null : bias.storage(), n.s);
-            return host(y.storage());
-        }
-    }
-
-    private static double[] toInput(TensorConvolution convolution, Numbers n) {
-        try (var dy = device(n.dy); var weight = device(n.weight); var dx = KERNELS.scratch(DType.BF16, n.dx.length)) {
-            convolution.toInput(dx.storage(), dy.storage(), weight.storage(), n.s);
-            return host(dx.storage());
-        }
-    }
-
     /// Whole; where it is no long work, in slabs of about a third, and of one row of one frame.
     @TestFactory
     Stream<DynamicTest> convolutions() {
         return IntStream.range(0, CASES.size()).mapToObj(i -> DynamicTest.dynamicTest(CASES.get(i).toString(), () -> {
-            var n = Numbers.of(CASES.get(i), i % 3 != 2);
+            var n = ConvolutionNumbers.of(CASES.get(i), i % 3 != 2);
             long used = POOL.memory().used();
-            boolean small = n.s.outputs() * n.s.taps() < 10_000;
-            for (long slab : small ? new long[] {WHOLE, 2L * (n.x.length + n.dy.length) / 3, 1} : new long[] {WHOLE}) {
+            boolean small = n.s().outputs() * n.s().taps() < 10_000;
+            for (long slab : small ? new long[] {WHOLE, 2L * (n.x().length + n.dy().length) / 3, 1} : new long[] {WHOLE}) {
                 var convolution = new TensorConvolution(KERNELS, slab);
-                var y = forward(convolution, n);
-                Close.check("forward, slabs of " + slab + " bytes", y, n.y, LIMIT);
-                Close.check("to the input, slabs of " + slab + " bytes", toInput(convolution, n), n.dx, LIMIT);
-                if (slab == WHOLE) assertArrayEquals(y, forward(convolution, n), "another run differs");
+                var y = n.forward(convolution, KERNELS);
+                Close.check("forward, slabs of " + slab + " bytes", y, n.y(), LIMIT);
+                Close.check("to the input, slabs of " + slab + " bytes", n.toInput(convolution, KERNELS), n.dx(), LIMIT);
+                if (slab == WHOLE) assertArrayEquals(y, n.forward(convolution, KERNELS), "another run differs");
             }
             assertEquals(used, POOL.memory().used(), "memory in use");
         }));
@@ -136,16 +71,16 @@ class CudaTensorConvolutionTest {
     /// The kernel is there for few rows and for many, for parts, and packs a slab after another.
     @Test
     void launches() {
-        var n = Numbers.of(new ConvSpec(1, 32, 33, 1, 2, 3, 3, 3, 3, 1, 1, 1, 2, 0, 1, 1, 1, 1), true);
+        var n = ConvolutionNumbers.of(new ConvSpec(1, 32, 33, 1, 2, 3, 3, 3, 3, 1, 1, 1, 2, 0, 1, 1, 1, 1), true);
         LAUNCHED.clear();
-        forward(new TensorConvolution(KERNELS), n);
+        n.forward(new TensorConvolution(KERNELS), KERNELS);
         assertEquals(
                 List.of("conv3d_tensor_weights", "conv3d_tensor_pack", "conv3d_tensor_96", "conv3d_tensor_add"), List.copyOf(LAUNCHED));
         LAUNCHED.clear();
-        forward(new TensorConvolution(KERNELS, 1), n);
+        n.forward(new TensorConvolution(KERNELS, 1), KERNELS);
         assertEquals(2, count("conv3d_tensor_pack"), "rows of frames");
         LAUNCHED.clear();
-        toInput(new TensorConvolution(KERNELS), Numbers.of(CASES.get(6), false));
+        ConvolutionNumbers.of(CASES.get(6), false).toInput(new TensorConvolution(KERNELS), KERNELS);
         assertEquals(1, count("conv3d_tensor_pack"));
         assertEquals(4, count("conv3d_tensor_32"), "phases of two strides of two");
     }
@@ -193,14 +128,15 @@ class CudaTensorConvolutionTest {
                     var t = Reach.of(List.of(Axis.forward(frames, kernel, 1, kernel - 1, frames)));
                     var h = Reach.of(List.of(Axis.forward(720, 3, 1, 1, 720)));
                     long row = 1280 * channels / 8;
-                    var slabs = ConvolutionSlabs.of(1, t, h, row, limit);
+                    var slabs = ConvolutionSlabs.of(1, t, h, row, limit, 1);
                     assertTrue(slabs.elements() <= limit, slabs.toString());
+                    assertEquals(0, ConvolutionSlabs.of(1, t, h, row, limit, 16).h() % 16, "rows that are computed together");
                     long read = 0;
                     for (long u = 0; u < frames; u += slabs.t())
                         for (long v = 0; v < 720; v += slabs.h()) read += t.size(u, slabs.t()) * h.size(v, slabs.h()) * row;
                     assertTrue(read >= frames * 720 * row && read < 1.4 * frames * 720 * row, slabs + " read " + read);
                 }
         assertEquals(4, ConvolutionSlabs.of(9, Reach.of(List.of(Axis.forward(4, 3, 1, 2, 4))),
-                Reach.of(List.of(Axis.forward(10, 3, 1, 1, 10))), 100, 17_000).batches());
+                Reach.of(List.of(Axis.forward(10, 3, 1, 1, 10))), 100, 17_000, 1).batches());
     }
 }

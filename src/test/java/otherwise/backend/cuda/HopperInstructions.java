@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import otherwise.backend.DType;
@@ -72,6 +73,41 @@ abstract class HopperInstructions extends DeviceMemory {
         }
     }
 
+    /// Boxes of several rows along two axes, as a convolution asks for them, beyond every end of every axis.
+    @Test
+    void boxesOfFiveAxes() {
+        int[] size = {40, 11, 5, 3, 2};
+        var x = numbers(40 * 11 * 5 * 3 * 2);
+        var map = driver.encode(new TensorMap(rounded(x).address(), 40, List.of(
+                new TensorMap.Axis(11, 80, 8), new TensorMap.Axis(5, 80 * 11, 6), new TensorMap.Axis(3, 80 * 55, 1),
+                new TensorMap.Axis(2, 80 * 165, 1))));
+        for (int[] first : new int[][] {{0, 0, 0, 0, 0}, {0, -1, -2, 1, 1}, {32, 8, 3, 2, 0}, {0, -1, 1, -2, 1}, {0, 0, 0, 3, 0},
+            {8, 4, -1, 1, 2}, {-16, 2, 0, 0, -1}, {40, 0, 0, 0, 0}, {0, 11, -6, 0, 0}}) {
+            var y = fresh(DType.BF16, 48 * 64);
+            kernels.launch(FILE, "box_of_five", Grid.of(1, 64).shared(SHARED), new Arguments().with(y).with(map).with(48).with(first[0])
+                    .with(first[1]).with(first[2]).with(first[3]).with(first[4]));
+            var got = wide(y);
+            for (int i = 0; i < got.length; i++) {
+                int[] at = {first[0] + i % 64, first[1] + i / 64 % 8, first[2] + i / 64 / 8, first[3], first[4]};
+                boolean inside = true;
+                int place = 0;
+                for (int axis = 4; axis >= 0; axis--) {
+                    inside &= at[axis] >= 0 && at[axis] < size[axis];
+                    place = place * size[axis] + at[axis];
+                }
+                assertEquals(inside ? x[place] : 0, got[i], "box at " + Arrays.toString(first) + ", element " + Arrays.toString(at));
+            }
+        }
+    }
+
+    @Test
+    void transposes() {
+        var x = numbers(64);
+        var y = fresh(DType.BF16, 64);
+        kernels.launch(FILE, "transpose", Grid.of(1, 32), new Arguments().with(y).with(rounded(x)));
+        assertArrayEquals(transposed(x, 8, 8), wide(y));
+    }
+
     /// a [64, 64] · b [64, N], twice, as the kernel of this name leaves it.
     float[] product(String kernel, float[] a, float[] b, boolean aLines, boolean bLines, int wrong) {
         int n = b.length / 64;
@@ -120,8 +156,10 @@ abstract class HopperInstructions extends DeviceMemory {
     @Test
     void productsOfOtherSizes() {
         var a = numbers(64 * 64);
-        var b = numbers(64 * 128);
-        assertArrayEquals(twice(a, b), product("product_of_128", a, b, false, false, 0));
+        for (int n : new int[] {96, 128, 192}) {
+            var b = numbers(64 * n);
+            assertArrayEquals(twice(a, b), product("product_of_" + n, a, b, false, false, 0));
+        }
     }
 
     @Test

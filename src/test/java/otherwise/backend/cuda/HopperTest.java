@@ -84,7 +84,7 @@ class HopperTest extends HopperInstructions {
         var found = List.of("more often than it expects", "nobody is left who would complete its phase", "where none was made",
                 "writes 8 bytes at byte", "reads 8 bytes at byte", "not aligned to 128 bytes", "what is no tensor map",
                 "a fence is missing",
-                "still under way", "nobody is left who would complete its phase");
+                "still under way", "nobody is left who would complete its phase", "by other coordinates than its tensor map has");
         for (int wrong = 0; wrong < found.size(); wrong++)
             says("wrong", new Arguments().with(fresh(DType.I64, 1)).with(map).with(wrong), found.get(wrong));
     }

@@ -28,6 +28,9 @@ final class JCudaDriverProbe {
             graph(driver);
             System.out.println("hopper: " + driver.hopper() + " " + driver.clusters() + " " + driver.multiprocessors());
             System.out.println("tensor map: " + longs(driver.encode(new TensorMap(4096, 72, 11, 3, 144, 1600, 128))));
+            System.out.println("tensor map of five axes: " + longs(driver.encode(new TensorMap(4096, 72, List.of(
+                    new TensorMap.Axis(11, 144, 16), new TensorMap.Axis(5, 1584, 6), new TensorMap.Axis(7, 7920, 1),
+                    new TensorMap.Axis(2, 55_440, 1))))));
             System.out.println("missing: " + message(() -> driver.function("elementwise", DType.F32, "missing")));
             System.out.println("broken: " + message(() -> new KernelCompiler("sm_90").compile("broken", "nothing", DType.BF16)));
             System.out.println("for hopper: " + message(() -> new KernelCompiler("sm_90").compile("matmul_hopper", "nothing", DType.BF16)));

@@ -135,7 +135,8 @@ class JCudaDriverTest {
             assertEquals(hopper.get(choice), some.get("hopper"));
             assertTrue(some.get("description").contains(" MiB free, " + choice + " kernels "), some.get("description"));
         }
-        assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 1, 1, 1, 3, 3, 0, 0]", lines.get("tensor map"));
+        assertEquals("[4096, 72, 11, 3, 144, 1600, 64, 128, 1, 0, 0, 0, 0, 0, 0, 0]", lines.get("tensor map"));
+        assertEquals("[4096, 72, 11, 5, 7, 2, 144, 1584, 7920, 55440, 64, 16, 6, 1, 1, 0]", lines.get("tensor map of five axes"));
         assertTrue(lines.get("unknown").contains("NVRTC 99.9 does not know sm_75"), lines.get("unknown"));
         assertEquals("[2.5, 4.5, 6.5]", lines.get("affine"));
         assertEquals("0.0015 s", lines.get("1 timed"));

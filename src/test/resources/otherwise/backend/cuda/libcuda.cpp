@@ -126,11 +126,16 @@ int cuLaunchKernel(void* function, unsigned x, unsigned, unsigned, unsigned thre
 int cuTensorMapEncodeTiled(
     void* map, unsigned type, unsigned rank, void* address, const size_t* extents, const size_t* strides, const unsigned* box,
     const unsigned* steps, unsigned interleave, unsigned swizzle, unsigned promotion, unsigned outside) {
-    if ((size_t) map % 64 || rank != 3 || type != 9 || interleave || outside) return INVALID_VALUE;
-    size_t all[16] = {(size_t) address, extents[0], extents[1], extents[2], strides[0], strides[1], box[0], box[1], box[2],
-                      steps[0], steps[1], steps[2], swizzle, promotion};
+    if ((size_t) map % 64 || rank < 3 || rank > 5 || type != 9 || interleave || outside || swizzle != 3 || promotion != 3) return INVALID_VALUE;
+    size_t all[16] = {(size_t) address}, n = 1;
+    for (unsigned i = 0; i < rank; i++) all[n++] = extents[i];
+    for (unsigned i = 0; i + 1 < rank; i++) all[n++] = strides[i];
+    for (unsigned i = 0; i < rank; i++) all[n++] = box[i];
+    for (unsigned i = 0; i < rank; i++) {
+        if (box[i] > 256 || steps[i] != 1) return INVALID_VALUE;
+    }
     memcpy(map, all, sizeof all);
-    return box[1] > 256 ? INVALID_VALUE : now();
+    return now();
 }
 int cuGetErrorName(int error, const char** name) {
     *name = error == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" : error == NOT_FOUND ? "CUDA_ERROR_NOT_FOUND" : nullptr;
