@@ -186,30 +186,36 @@ __device__ __forceinline__ void convolve(
         float sums[BLOCKS][OUTPUTS / 2];
         for (unsigned number = blockIdx.x; number < all; number += gridDim.x) {
             Tile tile(number, g, OUTPUTS, HIGH);
-            // Not by the first product: ptxas of CUDA 12.3 would then have each product waited for.
+            // Not by the first product, nor with the bias, nor in two loops: ptxas of CUDA 12.3, or 13, would have each product waited for.
 #pragma unroll
             for (int i = 0; i < BLOCKS; i++) {
 #pragma unroll
                 for (int j = 0; j < OUTPUTS / 2; j++) sums[i][j] = 0.f;
             }
-            int left = slices;  // of the tap
+            int dh = 0, left = slices;  // the tap along h; what this tap has left
+            const unsigned char* patch = nullptr;
             Barrier *x_last = nullptr, *last = nullptr;  // of the stages of which products may still be under way
-            for (int box = 0; box < boxes; box++, x_turn.next()) {
-                barrier_wait(x_full + x_turn.stage, x_turn.parity);
-                const unsigned char* patch = x_stages + x_turn.stage * X_BYTES + first_row * ROW;
-                for (int dh = 0; dh < high_taps; dh++, patch += turn * ROW, weight_turn.next()) {
-                    barrier_wait(full + weight_turn.stage, weight_turn.parity);
-                    const unsigned char* stage = stages + weight_turn.stage * BYTES;
-                    if (left > 2) step<4>(sums, patch, stage);
-                    else step<2>(sums, patch, stage);
-                    wgmma_wait<1>();
-                    wgmma_into_next_turn();
-                    if (arrives && last != nullptr) barrier_arrive(last);
-                    if (arrives && x_last != nullptr) barrier_arrive(x_last);
-                    last = empty + weight_turn.stage;
-                    x_last = dh + 1 == high_taps ? x_empty + x_turn.stage : nullptr;
+            for (int n = 0; n < boxes * high_taps; n++, weight_turn.next()) {
+                if (dh == 0) {
+                    barrier_wait(x_full + x_turn.stage, x_turn.parity);
+                    patch = x_stages + x_turn.stage * X_BYTES + first_row * ROW;
                 }
-                left = left > 4 ? left - 4 : slices;
+                barrier_wait(full + weight_turn.stage, weight_turn.parity);
+                const unsigned char* stage = stages + weight_turn.stage * BYTES;
+                if (left > 2) step<4>(sums, patch, stage);
+                else step<2>(sums, patch, stage);
+                wgmma_wait<1>();
+                if (arrives && last != nullptr) barrier_arrive(last);
+                if (arrives && x_last != nullptr) barrier_arrive(x_last);
+                last = empty + weight_turn.stage;
+                x_last = nullptr;
+                patch += turn * ROW;
+                if (++dh == high_taps) {
+                    x_last = x_empty + x_turn.stage;
+                    x_turn.next();
+                    dh = 0;
+                    left = left > 4 ? left - 4 : slices;
+                }
             }
 #pragma unroll
             for (int i = 0; i < BLOCKS; i++) wgmma_finish(sums[i]);

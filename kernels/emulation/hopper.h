@@ -194,7 +194,7 @@ UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (
 }
 
 template <int RANK>
-UNCHECKED inline void copy_box(void* target, const void* tensor_map, const int (&first)[RANK], void* done) {
+inline void copy_box(void* target, const void* tensor_map, const int (&first)[RANK], void* done) {
     copy_box(target, tensor_map, first, done, 1u << rank_in_cluster());
 }
 

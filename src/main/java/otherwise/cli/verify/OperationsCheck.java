@@ -132,10 +132,10 @@ public final class OperationsCheck {
         cases.add(residual("sum", _ -> null, 2, 1024 / f, 1536 / f, 2048 / f));
         cases.add(new Case("matmul, batch", x -> x.get(0).matmul(x.get(1)), in("a", 1, 3, 264, 136), in("b", 0.1, 3, 136, 200)));
         cases.add(convolution("conv 3×3×3 causal", 96 / f, 96, small ? 5 : 9, 56 / f, 64 / f, 3, 3, 3, Geometry.causal(3, 3, 3)));
-        cases.add(convolution("conv 1×3×3", 192 / f, 192 / f, 4, 64 / f, 80 / f, 1, 3, 3, Geometry.causal(1, 3, 3)));
-        cases.add(convolution("conv 1×1×1", 192 / f, 384 / f, 3, 64 / f, 64 / f, 1, 1, 1, Geometry.causal(1, 1, 1)));
+        cases.add(convolution("conv 1×3×3", small ? 48 : 192, 192, small ? 1 : 2, 112 / f, 128 / f, 1, 3, 3, Geometry.causal(1, 3, 3)));
+        cases.add(convolution("conv 1×1×1", small ? 48 : 192, 384, small ? 1 : 2, 112 / f, 128 / f, 1, 1, 1, Geometry.causal(1, 1, 1)));
         cases.add(convolution("conv 1×3×3 of 3", 3, 96, 2, 40, 56, 1, 3, 3, Geometry.causal(1, 3, 3)));
-        cases.add(convolution("conv 3×1×1", 40, 72, 6, 9, 11, 3, 1, 1, Geometry.causal(3, 1, 1)));
+        cases.add(convolution("conv 3×1×1", 40, 72, 6, 28, 16, 3, 1, 1, Geometry.causal(3, 1, 1)));
         cases.add(convolution("conv 1×3×3, stride 2", 48, 64, 2, 33, 47, 1, 3, 3, new Geometry(1, 2, 2, 0, 0, 0, 1, 0, 1)));
         cases.add(convolution("conv, patches", 20, 96, 4, 16, 24, 1, 2, 2, Geometry.patches(1, 2, 2)));
         for (long width : new long[] {32, 64, 128}) {
