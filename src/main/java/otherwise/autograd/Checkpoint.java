@@ -42,12 +42,13 @@ public final class Checkpoint {
         public void backward(Tensor dy, Flow flow) {
             // Whatever is older than this was made outside f: there the inner walk ends and hands over to the outer one.
             long floor = Tensor.now();
-            try (var _ = Scope.open()) {
+            try (var scope = Scope.open()) {
                 Tensor y;
                 try (var _ = Tape.on()) {
-                    y = f.get();
+                    y = Transient.of(f);
                 }
-                var walk = new Gradients.Walk(floor, (x, g) -> {
+                // Nobody else knows what was made here: it can go as the walk passes by.
+                var walk = new Gradients.Walk(floor, scope, (x, g) -> {
                     flow.into(x, () -> g);
                     g.data().release();
                 });

@@ -36,7 +36,7 @@ public final class Gradients {
         if (!y.shape().equals(dy.shape())) throw new ShapeException("backward: the output is " + y + ", its gradient " + dy);
         var found = new HashMap<Tensor, Tensor>();
         try (var _ = Tape.off()) {
-            var walk = new Walk(0, (x, g) -> found.put(x, g));
+            var walk = new Walk(0, null, (x, g) -> found.put(x, g));
             walk.start(y, dy);
             walk.run();
         }
@@ -66,10 +66,13 @@ public final class Gradients {
 
         private final TreeMap<Long, Due> due = new TreeMap<>();
         private final long floor;
+        private final Scope behind;
         private final End end;
 
-        Walk(long floor, End end) {
+        /// @param behind what of this scope lies behind the walk is freed; `null` for none
+        Walk(long floor, Scope behind, End end) {
             this.floor = floor;
+            this.behind = behind;
             this.end = end;
         }
 
@@ -87,8 +90,15 @@ public final class Gradients {
                         t.of.op().backward(t.gradient, this);
                     }
                     t.gradient.data().release();
+                    if (behind != null) passed(t.of);
                 }
             }
+        }
+
+        /// All that was made from `x` has been passed before. Its memory may be that of one of its inputs, which are still to come.
+        private void passed(Tensor x) {
+            var root = x.data().root();
+            if (x.op().inputs().stream().noneMatch(input -> input.data().root().equals(root))) behind.free(root);
         }
 
         @Override

@@ -47,6 +47,18 @@ public final class Scope implements AutoCloseable {
         if (outer != null) outer.owned.add(root);
     }
 
+    /// Frees what belongs to this scope before its end. Does nothing to what belongs to another.
+    public void free(Storage storage) {
+        int at = owned.lastIndexOf(storage.root());
+        if (at >= 0) owned.remove(at).release();
+    }
+
+    /// Leaves all that it owns to the scope around it; outside every scope, it lives until it is released by hand.
+    public void leave() {
+        if (outer != null) outer.owned.addAll(owned);
+        owned.clear();
+    }
+
     /// Frees all that was allocated inside and not kept.
     @Override
     public void close() {

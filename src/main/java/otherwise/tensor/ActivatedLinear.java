@@ -1,5 +1,6 @@
 package otherwise.tensor;
 
+import java.util.ArrayList;
 import java.util.List;
 import otherwise.backend.Backend.Unary;
 import otherwise.backend.MatmulSpec;
@@ -23,6 +24,13 @@ record ActivatedLinear(Unary f, Linear linear, Tensor z) implements Op {
     @Override
     public List<Tensor> inputs() {
         return linear.inputs();
+    }
+
+    @Override
+    public List<Tensor> saved() {
+        var saved = new ArrayList<>(linear.saved());
+        if (z != null) saved.add(z);
+        return saved;
     }
 
     /// dz = dy · f′(z), and on from there as [Linear] does. dy is as large as z: where nobody needs it any more, dz takes its place.

@@ -17,6 +17,11 @@ record Affine(Tensor x, double scale) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> scale == 1 ? dy : dy.times(scale));
     }

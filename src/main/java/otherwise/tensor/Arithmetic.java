@@ -19,6 +19,14 @@ record Arithmetic(Binary f, Tensor a, Tensor b) implements Op {
         return List.of(a, b);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return switch (f) {
+            case ADD, SUB -> List.of();
+            case MUL, DIV -> List.of(a, b);
+        };
+    }
+
     ///     +: da = dy, db = dy     −: db = −dy     ×: da = dy·b, db = dy·a     ÷: da = dy/b, db = −dy·a/b²
     @Override
     public void backward(Tensor dy, Flow flow) {

@@ -1,5 +1,6 @@
 package otherwise.tensor;
 
+import java.util.ArrayList;
 import java.util.List;
 import otherwise.backend.AttentionBias;
 import otherwise.backend.AttentionSpec;
@@ -41,6 +42,14 @@ record Attention(Tensor q, Tensor k, Tensor v, Tensor bias, Tensor mask, Tensor 
     @Override
     public List<Tensor> inputs() {
         return bias == null ? List.of(q, k, v) : List.of(q, k, v, bias);
+    }
+
+    @Override
+    public List<Tensor> saved() {
+        var saved = new ArrayList<>(List.of(q, k, v, y, logsumexp));
+        if (bias != null) saved.add(bias);
+        if (mask != null) saved.add(mask);
+        return saved;
     }
 
     @Override

@@ -28,6 +28,11 @@ record ChannelNorm(Tensor x, Tensor gamma, boolean silu, Tensor r) implements Op
         return List.of(x, gamma);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(x, gamma, r);
+    }
+
     ///     dx = r · (γ·dy − x · Σ(γ·dy·x) / ‖x‖²)        dγ = Σ dy · x · r        with silu, of dy · silu′(x·r·γ) for dy
     @Override
     public void backward(Tensor dy, Flow flow) {

@@ -32,6 +32,11 @@ record Concat(List<Tensor> parts, int axis) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         long at = 0;
         for (var p : parts) {

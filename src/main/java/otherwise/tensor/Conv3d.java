@@ -49,6 +49,11 @@ public record Conv3d(Tensor x, Tensor weight, Tensor bias, ConvSpec spec) implem
     }
 
     @Override
+    public List<Tensor> saved() {
+        return weight.requiresGrad() ? List.of(x, weight) : List.of(weight);
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> {
             var dx = x.blankLike();

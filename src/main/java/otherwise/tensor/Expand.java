@@ -23,6 +23,11 @@ record Expand(Tensor x) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> dy.sumTo(x.shape()));
     }

@@ -22,6 +22,11 @@ record GatherRows(Tensor x, Tensor index) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of(index);
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> {
             var dx = x.blankLike();

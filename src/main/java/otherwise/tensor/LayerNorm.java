@@ -29,6 +29,11 @@ record LayerNorm(Tensor x, Tensor w, Tensor b, Tensor mean, Tensor rstd) impleme
         return inputs;
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return w == null ? List.of(x, mean, rstd) : List.of(x, w, mean, rstd);
+    }
+
     ///     with x̂ = (x − mean)·rstd and g = dy·w:
     ///     dx = rstd · (g − mean(g) − x̂ · mean(g·x̂))        dw = Σ over rows of dy·x̂        db = Σ over rows of dy
     @Override

@@ -30,6 +30,11 @@ record Linear(Tensor x, Tensor w, Tensor b) implements Op {
         return inputs;
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return w.requiresGrad() ? List.of(x, w) : List.of(w);
+    }
+
     ///     dx = dy · w        dw = dyᵀ · x        db = Σ over rows of dy
     @Override
     public void backward(Tensor dy, Flow flow) {

@@ -17,6 +17,11 @@ record LogSoftmax(Tensor x, Tensor y) implements Op {
         return List.of(x);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(y);
+    }
+
     /// dx = dy − exp(y) · Σ dy
     @Override
     public void backward(Tensor dy, Flow flow) {

@@ -17,6 +17,11 @@ record Map(Unary f, Tensor x) implements Op {
         return List.of(x);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(x);
+    }
+
     /// dx = dy · f′(x)
     @Override
     public void backward(Tensor dy, Flow flow) {

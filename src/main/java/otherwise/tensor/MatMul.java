@@ -39,6 +39,11 @@ record MatMul(Tensor a, Tensor b, boolean transposeA, boolean transposeB) implem
         return List.of(a, b);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(a, b);
+    }
+
     ///     y = a·b: da = dy·bᵀ, db = aᵀ·dy; with a transposed operand, its gradient is transposed
     @Override
     public void backward(Tensor dy, Flow flow) {

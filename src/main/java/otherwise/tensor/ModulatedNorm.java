@@ -24,6 +24,11 @@ record ModulatedNorm(Tensor x, Tensor scale, Tensor shift, Tensor mean, Tensor r
         return List.of(x, scale, shift);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(x, scale, mean, rstd);
+    }
+
     ///     with x̂ = (x − mean)·rstd and g = dy·(1 + scale):
     ///     dx = rstd · (g − mean(g) − x̂ · mean(g·x̂))        dscale = Σ over L of dy·x̂        dshift = Σ over L of dy
     @Override

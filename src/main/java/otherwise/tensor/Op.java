@@ -37,9 +37,19 @@ public sealed interface Op
     /// The tensors that went in, and may need a gradient.
     List<Tensor> inputs();
 
+    /// The tensors whose elements [#backward] reads, inputs or not. Of all others it knows the shape alone: their memory may go.
+    List<Tensor> saved();
+
     /// Hands the gradient `dy` of the output on to the inputs.
     void backward(Tensor dy, Flow flow);
 
-    /// An operation defined above this package: activation checkpointing.
-    non-sealed interface Custom extends Op {}
+    /// An operation defined above this package, such as activation checkpointing. What it reads on the way back is not known.
+    non-sealed interface Custom extends Op {
+
+        /// @throws UnsupportedOperationException always
+        @Override
+        default List<Tensor> saved() {
+            throw new UnsupportedOperationException(this + " reads what it does not list");
+        }
+    }
 }

@@ -23,6 +23,11 @@ record Pad(Tensor x, int axis, long before) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> dy.slice(axis, before, before + x.dim(axis)));
     }

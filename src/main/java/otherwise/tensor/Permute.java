@@ -35,6 +35,11 @@ record Permute(Tensor x, int[] axes) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         var inverse = new int[axes.length];
         for (int i = 0; i < axes.length; i++) inverse[axes[i]] = i;

@@ -29,6 +29,11 @@ record Reshape(Tensor x) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> dy.reshape(x.shape().dims()));
     }

@@ -34,6 +34,14 @@ record ResidualLinear(Tensor x, Tensor gate, Linear linear, Tensor h) implements
         return inputs;
     }
 
+    @Override
+    public List<Tensor> saved() {
+        var saved = new ArrayList<>(linear.saved());
+        if (gate != null) saved.add(gate);
+        if (h != null) saved.add(h);
+        return saved;
+    }
+
     ///     dx = dy        dh = dy · gate        dgate = Σ over L of dy · h
     ///
     /// and from dh on as [Linear] does.

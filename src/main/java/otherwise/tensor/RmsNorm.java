@@ -22,6 +22,11 @@ record RmsNorm(Tensor x, Tensor w, Tensor r) implements Op {
         return w == null ? List.of(x) : List.of(x, w);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return w == null ? List.of(x, r) : List.of(x, w, r);
+    }
+
     ///     dx = r · (dy·w − x · r² · mean(dy·w·x))        dw = Σ over rows of dy · x · r
     @Override
     public void backward(Tensor dy, Flow flow) {

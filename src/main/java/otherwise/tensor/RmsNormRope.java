@@ -29,6 +29,11 @@ record RmsNormRope(Tensor x, Tensor w, Tensor r, Tensor cos, Tensor sin) impleme
         return List.of(x, w);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(x, w, r, cos, sin);
+    }
+
     ///     with g = dy turned back:
     ///     dx = r · (g·w − x · r² · mean(g·w·x))        dw = Σ over B and L of g · x · r
     @Override

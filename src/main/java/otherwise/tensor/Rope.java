@@ -28,6 +28,11 @@ record Rope(Tensor x, Tensor cos, Tensor sin) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of(cos, sin);
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> turned(dy, cos, sin, true));
     }

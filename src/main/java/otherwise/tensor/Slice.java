@@ -29,6 +29,11 @@ record Slice(Tensor x, int axis, long from, long to) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> dy.pad(axis, from, x.dim(axis) - to));
     }

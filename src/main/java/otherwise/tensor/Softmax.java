@@ -17,6 +17,11 @@ record Softmax(Tensor x, Tensor y) implements Op {
         return List.of(x);
     }
 
+    @Override
+    public List<Tensor> saved() {
+        return List.of(y);
+    }
+
     /// dx = y · (dy − Σ dy·y)
     @Override
     public void backward(Tensor dy, Flow flow) {

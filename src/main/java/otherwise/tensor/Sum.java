@@ -20,6 +20,11 @@ record Sum(Tensor x) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> dy.expand(x.shape().dims()));
     }

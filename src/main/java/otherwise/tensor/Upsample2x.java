@@ -23,6 +23,11 @@ record Upsample2x(Tensor x) implements Op {
     }
 
     @Override
+    public List<Tensor> saved() {
+        return List.of();
+    }
+
+    @Override
     public void backward(Tensor dy, Flow flow) {
         flow.into(x, () -> {
             var dx = x.blankLike();

@@ -1,5 +1,6 @@
 package otherwise.support;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
@@ -7,6 +8,7 @@ import java.util.List;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import otherwise.autograd.Gradients;
+import otherwise.autograd.Transient;
 import otherwise.backend.Backend;
 import otherwise.tensor.Random;
 import otherwise.tensor.Tensor;
@@ -56,6 +58,29 @@ public final class GradCheck {
             for (int i = 0; i < expected.size(); i++) {
                 Close.check(device.name() + ", " + (i == 0 ? "result" : "gradient to input " + (i - 1)), actual.get(i), expected.get(i),
                         limit);
+            }
+        }
+    }
+
+    /// Checks that the gradients are the same bits when the memory of inputs and result goes as soon as nobody is said to read it
+    /// ([otherwise.tensor.Op#saved]), and holds something else on the way back: with all inputs variables, and with one alone.
+    public static void forgets(Backend device, Function<List<Tensor>, Tensor> f, long[]... shapes) {
+        for (int only = -1; only < shapes.length; only++) {
+            try (var _ = device.scope()) {
+                var inputs = new ArrayList<Tensor>();
+                for (int i = 0; i < shapes.length; i++) {
+                    var x = normal(device, 100 + i, shapes[i]);
+                    inputs.add(only < 0 || only == i ? x.variable() : x);
+                }
+                var y = f.apply(inputs);
+                if (!y.requiresGrad()) continue;
+                var u = normal(device, 7, y.shape().dims());
+                var kept = Gradients.of(y, u);
+                var forgotten = Transient.of(() -> f.apply(inputs.stream().map(x -> x.affine(1, 0)).toList()).affine(1, 0));
+                for (var dims : shapes) for (int i = 0; i < 4; i++) Tensor.full(device, Double.NaN, dims);
+                for (int i = 0; i < 4; i++) Tensor.full(device, Double.NaN, y.shape().dims());
+                var gradients = Gradients.of(forgotten, u);
+                for (var x : inputs) if (x.requiresGrad()) assertArrayEquals(kept.to(x).doubles(), gradients.to(x).doubles());
             }
         }
     }

@@ -5,8 +5,10 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
+import otherwise.backend.Backend;
 import otherwise.backend.Backend.Unary;
 import otherwise.backend.DType;
+import otherwise.backend.cpu.CpuBackend;
 import otherwise.support.Emulated;
 import otherwise.support.GradCheck;
 import otherwise.support.Reference;
@@ -15,6 +17,7 @@ import otherwise.support.Reference;
 /// kernels, emulated, in both types that they store.
 class OpGradientTest {
     private static final Reference REFERENCE = new Reference();
+    private static final Backend CPU = new CpuBackend(1);
 
     /// How far results and gradients on the kernels of `kernels/` may be from the reference's: a few roundings of the type.
     private static final double F32 = 2e-6;
@@ -27,6 +30,7 @@ class OpGradientTest {
     private static DynamicTest of(String name, Function<List<Tensor>, Tensor> f, long[]... shapes) {
         return DynamicTest.dynamicTest(name, () -> {
             GradCheck.check(REFERENCE, f, shapes);
+            GradCheck.forgets(CPU, f, shapes);
             Emulated.device(DType.F32).ifPresent(device -> GradCheck.agree(REFERENCE, device, F32, f, shapes));
             Emulated.device(DType.BF16).ifPresent(device -> GradCheck.agree(REFERENCE, device, BF16, f, shapes));
         });

@@ -1,5 +1,6 @@
 package otherwise.models.swin;
 
+import otherwise.autograd.Transient;
 import otherwise.backend.Backend.Unary;
 import otherwise.nn.LayerNorm;
 import otherwise.nn.Mlp;
@@ -21,9 +22,11 @@ record SwinBlock(LayerNorm norm1, WindowAttention attn, LayerNorm norm2, Mlp mlp
 
     /// x `[B·T·H·W, C]` → the same
     Tensor forward(Tensor x, Grid grid, Windows windows, Tensor biasIndex) {
-        var look = attn.forward(norm1.forward(x), windows, biasIndex);
-        Trace.note("attn", grid.unfold(look));
-        x = x.add(look);
-        return x.add(mlp.forward(norm2.forward(x)));
+        var seen = Transient.of(() -> {
+            var look = attn.forward(norm1.forward(x), windows, biasIndex);
+            Trace.note("attn", grid.unfold(look));
+            return x.add(look);
+        });
+        return Transient.of(() -> seen.add(mlp.forward(norm2.forward(seen))));
     }
 }

@@ -46,9 +46,11 @@ sealed interface VaeLayer {
 
         @Override
         public Tensor forward(Tensor x, Past past) {
-            var half = Transient.of(() -> conv1.forward(Transient.of(() -> norm1.thenSilu(x)), past));
-            var y = Transient.of(() -> conv2.forward(Transient.of(() -> norm2.thenSilu(half)), past));
-            return Transient.of(() -> y.add(shortcut == null ? x : shortcut.forward(x, past)));
+            return Transient.of(() -> {
+                var half = Transient.of(() -> conv1.forward(norm1.thenSilu(x), past));
+                var y = Transient.of(() -> conv2.forward(norm2.thenSilu(half), past));
+                return y.add(shortcut == null ? x : shortcut.forward(x, past));
+            });
         }
     }
 
@@ -118,7 +120,7 @@ sealed interface VaeLayer {
         @Override
         public Tensor forward(Tensor x, Past past) {
             var frames = timeConv == null ? x : doubled(x, past);
-            return resample.forward(frames.upsample2x(), 1, 1, 1);
+            return Transient.of(() -> resample.forward(frames.upsample2x(), 1, 1, 1));
         }
 
         /// The first frame passes untouched and unseen. Every later one becomes two: one from the first half of the convolution's
@@ -144,7 +146,7 @@ sealed interface VaeLayer {
         }
 
         Tensor forward(Tensor x, Past past) {
-            return Trace.note("head", conv.forward(norm.thenSilu(x), past));
+            return Trace.note("head", Transient.of(() -> conv.forward(norm.thenSilu(x), past)));
         }
     }
 
