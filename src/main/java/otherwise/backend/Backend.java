@@ -268,7 +268,7 @@ public interface Backend extends AutoCloseable {
     /// γ `[C]`. With `silu`, that function of it.
     void channelNorm(Storage y, Storage r, Storage x, Storage gamma, boolean silu, long outer, long c, long inner);
 
-    /// Gradients of [#channelNorm]; dx and dgamma are each optional. Where ‖x‖₂ < 1e-12, r is a constant.
+    /// Gradients of [#channelNorm]; dx and dgamma are each optional. Without dgamma, dx may be dy. Where ‖x‖₂ < 1e-12, r is a constant.
     void channelNormBackward(
             Storage dx, Storage dgamma, Storage dy, Storage x, Storage r, Storage gamma, boolean silu, long outer, long c, long inner);
 

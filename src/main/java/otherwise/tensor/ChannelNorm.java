@@ -34,9 +34,12 @@ record ChannelNorm(Tensor x, Tensor gamma, boolean silu, Tensor r) implements Op
     }
 
     ///     dx = r · (γ·dy − x · Σ(γ·dy·x) / ‖x‖²)        dγ = Σ dy · x · r        with silu, of dy · silu′(x·r·γ) for dy
+    ///
+    /// These are the largest tensors of a decoder: where nobody needs dy any more, dx takes its place.
     @Override
     public void backward(Tensor dy, Flow flow) {
-        var dx = flow.wants(x) ? x.blankLike() : null;
+        boolean inPlace = flow.isLast(dy) && !flow.wants(gamma);
+        var dx = !flow.wants(x) ? null : inPlace ? dy : x.blankLike();
         var dgamma = flow.wants(gamma) ? gamma.blankLike() : null;
         x.backend().channelNormBackward(
                 dx == null ? null : dx.data(),

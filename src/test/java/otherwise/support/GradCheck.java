@@ -75,8 +75,9 @@ public final class GradCheck {
                 var y = f.apply(inputs);
                 if (!y.requiresGrad()) continue;
                 var u = normal(device, 7, y.shape().dims());
-                var kept = Gradients.of(y, u);
-                var forgotten = Transient.of(() -> f.apply(inputs.stream().map(x -> x.affine(1, 0)).toList()).affine(1, 0));
+                // Times 2, so that the gradient of f's result is nobody else's, and f may write over it.
+                var kept = Gradients.of(y, u.times(2).detach());
+                var forgotten = Transient.of(() -> f.apply(inputs.stream().map(x -> x.affine(1, 0)).toList()).times(2));
                 for (var dims : shapes) for (int i = 0; i < 4; i++) Tensor.full(device, Double.NaN, dims);
                 for (int i = 0; i < 4; i++) Tensor.full(device, Double.NaN, y.shape().dims());
                 var gradients = Gradients.of(forgotten, u);
