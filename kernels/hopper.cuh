@@ -151,7 +151,8 @@ __device__ __forceinline__ void copy_box(void* to, const TensorMap* map, int x, 
 #endif
 }
 
-// A box of three coordinates to the blocks of the cluster whose bits are set: to each where this one has `to`, and its bytes arrive where this one has `done`.
+// A box of three coordinates to the blocks of the cluster whose bits are set: to each where this one has `to`, and its bytes arrive where
+// this one has `done`.
 __device__ __forceinline__ void copy_box_to(unsigned blocks, void* to, const TensorMap* map, int x, int y, int z, Barrier* done) {
 #ifdef OTHERWISE_EMULATION
     int first[3] = {x, y, z};
@@ -207,8 +208,9 @@ __device__ __forceinline__ void wgmma_wait() {
 #endif
 }
 
-// At the end of a turn of a loop whose last products may go on into the next one. ptxas of CUDA 12.3 (what later ones before 13.0 do we do not know) does
-// not see that no other instruction touches their sums, and would have every product in the loop waited for; so there this waits once.
+// At the end of a turn of a loop whose last products may go on into the next one. ptxas of CUDA 12.3 does not see that no other instruction
+// touches their sums, and would have every product in the loop waited for; so there this waits once. What later ones do before 13.0 we do
+// not know.
 __device__ __forceinline__ void wgmma_into_next_turn() {
 #if defined(__CUDACC_VER_MAJOR__) && __CUDACC_VER_MAJOR__ < 13
     wgmma_wait<0>();

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import otherwise.backend.Backend;
+import otherwise.backend.DType;
 import otherwise.backend.Graph;
 import otherwise.backend.Scope;
 import otherwise.backend.Shape;
@@ -21,11 +22,12 @@ import otherwise.tensor.Tensor;
 /// The way back is another recording, of f and of the walk from its output to its inputs. So like a [Checkpoint] this keeps nothing but the inputs,
 /// and computes f again; checkpoints inside of f save memory, as ever.
 ///
-/// What f does may depend on the shapes of its inputs alone: it may not look at numbers. Whatever else it uses must outlive this, and gets no
+/// What f does may depend on the shapes and types of its inputs alone: it may not look at numbers. Whatever else it uses must outlive this, and gets no
 /// gradient. The inputs are copied, and what f needs on its way has memory of its own, until this is released with the scope in which it was made.
 public final class Graphed implements Scope.Owned {
     private final Function<List<Tensor>, Tensor> f;
     private final Map<Key, Recording> recordings = new HashMap<>();
+    private boolean released;
 
     /// @param f gets tensors of the shapes of what [#of] is called with
     public Graphed(Function<List<Tensor>, Tensor> f) {
@@ -36,11 +38,18 @@ public final class Graphed implements Scope.Owned {
     /// What a recording is for.
     ///
     /// @param variables which inputs need a gradient
-    private record Key(List<Shape> shapes, List<Boolean> variables, boolean back) {}
+    private record Key(List<Shape> shapes, List<DType> types, List<Boolean> variables, boolean back) {
+
+        static Key of(List<Tensor> inputs, boolean back) {
+            return new Key(inputs.stream().map(Tensor::shape).toList(), inputs.stream().map(Tensor::type).toList(),
+                    inputs.stream().map(Tensor::requiresGrad).toList(), back);
+        }
+    }
 
     /// f(inputs)
     ///
     /// @throws otherwise.backend.DeviceException if the device of the inputs takes nothing down
+    /// @throws IllegalStateException if this was released
     public Tensor of(Tensor... inputs) {
         var all = List.of(inputs);
         Tensor y;
@@ -67,17 +76,20 @@ public final class Graphed implements Scope.Owned {
         try (var _ = Tape.on()) {
             y = f.apply(inputs);
         }
-        return Gradients.of(y, inputsAndGradient.getLast()).to(inputs.stream().filter(Tensor::requiresGrad).toList());
+        var variables = inputs.stream().filter(Tensor::requiresGrad).toList();
+        if (!y.requiresGrad()) return variables.stream().map(x -> Tensor.zeros(x.backend(), x.shape().dims())).toList();
+        return Gradients.of(y, inputsAndGradient.getLast()).to(variables);
     }
 
     private Recording recording(
             boolean back, List<Tensor> inputs, List<Tensor> all, Function<List<Tensor>, List<Tensor>> work) {
-        var key = new Key(inputs.stream().map(Tensor::shape).toList(), inputs.stream().map(Tensor::requiresGrad).toList(), back);
-        return recordings.computeIfAbsent(key, _ -> new Recording(all, work));
+        if (released) throw new IllegalStateException("a graphed function outside of the scope in which it was made");
+        return recordings.computeIfAbsent(Key.of(inputs, back), _ -> new Recording(all, work));
     }
 
     @Override
     public void release() {
+        released = true;
         recordings.values().forEach(Recording::release);
         recordings.clear();
     }

@@ -100,9 +100,9 @@ public interface Backend extends AutoCloseable {
 
     /// Does `work`, and takes down what that told the device, to be done again by [Graph#run].
     ///
-    /// What is allocated in it has memory of its own until the graph is closed, so that it lies in the same place each time: whatever of it is
-    /// still held then is what the last run left there. Numbers that the host gives are those of now, each time. What was allocated before
-    /// must outlive the graph. The host cannot look at numbers in it, nor record within it.
+    /// What is allocated in it lies in the same place each time, in memory that only graphs have, and share: what of it is still held holds
+    /// what a run left there until another graph runs, so it is to be copied at once. Numbers that the host gives are those of now, each
+    /// time. What was allocated before must outlive the graph. The host cannot look at numbers in it, nor record within it.
     ///
     /// @throws DeviceException if this device takes nothing down
     default Graph record(Runnable work) {

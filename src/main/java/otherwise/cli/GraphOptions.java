@@ -9,10 +9,8 @@ import picocli.CommandLine.Option;
 /// Whether networks are done work by work, or as wholes.
 public final class GraphOptions {
     @Option(names = "--graphs",
-            description = {
-                "On a CUDA device, do networks as graphs: one call in the place of thousands, for networks so small that",
-                "the device waits for the host. Activations are computed twice, as by --checkpointing steps."
-            })
+            description = "On a CUDA device, do networks as graphs: one call in the place of thousands, for networks so small that the device "
+                    + "waits for the host. Activations are computed twice.")
     private boolean graphs;
 
     /// @throws IllegalArgumentException if graphs are asked for of a device that has none

@@ -117,6 +117,42 @@ class GraphedTest {
     }
 
     @Test
+    void typesHaveRecordingsOfTheirOwnAndAConstantHasNoGradient() {
+        try (var _ = device.scope()) {
+            var copied = new Graphed(in -> in.getFirst().copy());
+            assertArrayEquals(random(1, 2).floats(), copied.of(random(1, 2)).floats());
+            assertArrayEquals(new float[] {5, 6}, copied.of(Tensor.indices(device, new long[] {5, 6}, 2)).floats());
+            var x = random(1, 3).variable();
+            var constant = new Graphed(in -> Tensor.full(device, 2, 3));
+            assertArrayEquals(new float[3], Gradients.of(constant.of(x).sum()).to(x).floats());
+        }
+    }
+
+    @Test
+    void outsideOfItsScopeItIsRefused() {
+        try (var _ = device.scope()) {
+            var x = random(1, 3).variable();
+            Graphed gone;
+            Tensor made;
+            try (var scope = device.scope()) {
+                gone = new Graphed(in -> in.getFirst().square());
+                made = gone.of(x);
+                scope.keep(made.data());
+            }
+            long before = device.memory().used();
+            assertThrows(IllegalStateException.class, () -> gone.of(x));
+            assertEquals(before, device.memory().used());
+            assertThrows(IllegalStateException.class, () -> Gradients.of(made.sum()));
+            before = device.memory().used();
+            var graph = device.record(() -> device.fill(x.data(), 1));
+            graph.close();
+            assertThrows(IllegalStateException.class, graph::run);
+            graph.close();
+            assertEquals(before, device.memory().used());
+        }
+    }
+
+    @Test
     void insideACheckpointItIsRemembered() {
         try (var _ = device.scope()) {
             var graphed = new Graphed(in -> in.getFirst().square());

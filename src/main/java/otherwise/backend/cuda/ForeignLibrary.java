@@ -14,7 +14,8 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import otherwise.backend.DeviceException;
 
-/// A library of CUDA for which JCuda has no binding, or none that goes with every release, called through [java.lang.foreign]. Its functions return a status, 0 for good.
+/// A library of CUDA for which JCuda has no binding, or none that goes with every release, called through [java.lang.foreign]. Its functions
+/// return a status, 0 for good.
 @SuppressWarnings("restricted") // native code is what this class is for
 final class ForeignLibrary {
     /// What is a pointer in C and a number here: handles, and addresses of the device.

@@ -48,6 +48,7 @@ final class Recorder implements AutoCloseable {
         @Override
         public void run() {
             requireNone();
+            if (!graphs.contains(this)) throw new IllegalStateException(driver.name() + ": a graph that is closed");
             replay.run();
         }
 

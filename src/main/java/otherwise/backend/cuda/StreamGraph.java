@@ -19,23 +19,21 @@ import jcuda.driver.CUstream;
 final class StreamGraph implements Driver.Replay {
     private final Driver driver;
     private final DriverCalls calls;
-    private final int works;
     private final CUgraphExec graph = new CUgraphExec();
 
-    /// @param works what is to be done: launches, copies within the device, calls of libraries. All of it has been done before, so that nothing is
-    ///     loaded, set or allocated any more.
+    /// @param works tell a driver what is to be done. All of it has been done before, so that nothing is loaded, set or allocated any more.
     StreamGraph(Driver driver, CUstream stream, DriverCalls calls, List<Consumer<Driver>> works) {
         this.driver = driver;
         this.calls = calls;
-        this.works = works.size();
         var taken = new CUgraph();
         calls.make("cuStreamBeginCapture", () -> cuStreamBeginCapture(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+        boolean told = false;
         try {
             works.forEach(work -> work.accept(driver));
-        } catch (RuntimeException e) {
+            told = true;
+        } finally {
             // Or nothing could be told any more. Why it failed is known.
-            if (cuStreamEndCapture(stream, taken) == CUresult.CUDA_SUCCESS) cuGraphDestroy(taken);
-            throw e;
+            if (!told && cuStreamEndCapture(stream, taken) == CUresult.CUDA_SUCCESS) cuGraphDestroy(taken);
         }
         calls.make("cuStreamEndCapture", () -> cuStreamEndCapture(stream, taken));
         try {
@@ -62,6 +60,6 @@ final class StreamGraph implements Driver.Replay {
     /// For the message about a fault, whose kernel is not known.
     @Override
     public String toString() {
-        return "one in a graph of " + works + " works";
+        return "one in a graph";
     }
 }

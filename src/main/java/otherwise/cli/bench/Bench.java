@@ -95,14 +95,15 @@ public final class Bench implements Callable<Integer> {
         for (int count : threads) if (count < 0) throw new IllegalArgumentException("--threads " + count + ": not negative");
         var chosen = new ArrayList<Case>();
         for (var name : cases.isEmpty() ? Cases.names(suite) : cases) chosen.add(Cases.named(name, files()));
+        if (graphs.asked() && !(device.toString().startsWith("cuda") && chosen.stream().allMatch(c -> c.kind().equals("bttf"))))
+            throw new IllegalArgumentException("--graphs is for the case bttf on a CUDA device: add --case bttf --device cuda");
+        if (host && (peers || beside != null)) throw new IllegalArgumentException("--host goes with neither --peers nor --beside");
         if (list != null) {
+            if (host || graphs.asked()) throw new IllegalArgumentException("--list goes with neither --host nor --graphs");
             CaseFile.write(list, chosen);
             return ExitCode.DONE;
         }
         if (jmh) return underJmh(chosen);
-        if (graphs.asked() && !chosen.stream().allMatch(c -> c.kind().equals("bttf")))
-            throw new IllegalArgumentException("--graphs is for the case bttf: add --case bttf");
-        if (host && (peers || beside != null)) throw new IllegalArgumentException("--host goes with neither --peers nor --beside");
         var ours = new Ours(device::open, graphs, host, files());
         var engines = engines(ours);
         var figures = new Figures(

@@ -10,7 +10,7 @@ final class CudaNativesProbe {
 
     public static void main(String[] args) {
         // All that a kernel file can have: templates, generic lambdas, and what Hopper GPUs alone are told.
-        for (var file : List.of("softmax", "attention_tensor", "matmul_hopper"))
+        for (var file : List.of("softmax", "attention_tensor", "matmul_hopper", "conv3d_hopper"))
             System.out.println("compiled " + file + ": " + said(() -> compile(file)));
         System.out.println("cublas 12: " + said(() -> new JCublas(new DeviceStream(), 0, 0).close()));
         System.out.println("cublas 13: " + said(() -> new ForeignCublas(new DeviceStream(), 0, 0).close()));

@@ -20,7 +20,8 @@ class CudaNativesTest {
     @Test
     void everyNativeLoadsAndEverySymbolResolves() throws IOException, InterruptedException {
         var lines = StandIn.lines(CudaNativesProbe.class, Map.of("LD_BIND_NOW", "1"));
-        Stream.of("softmax", "attention_tensor", "matmul_hopper").forEach(file -> assertEquals("ready", lines.get("compiled " + file)));
+        Stream.of("softmax", "attention_tensor", "matmul_hopper", "conv3d_hopper")
+                .forEach(file -> assertEquals("ready", lines.get("compiled " + file)));
         // Each is loaded and answers; without a device it goes no further.
         assertAnswers(lines.get("cublas 12"), "cuda: cublasCreate: CUBLAS_STATUS_NOT_INITIALIZED");
         assertAnswers(lines.get("cudnn 8"), "cuda: cudnnCreate: CUDNN_STATUS_NOT_INITIALIZED");

@@ -83,7 +83,7 @@ class JCudaDriverTest {
     void kernelsForHopperAreCompiledForIt() {
         assumeLinux();
         assumeTrue(haveNvcc(), "there is no nvcc");
-        for (var file : List.of("matmul_hopper", "attention_hopper", "attention_hopper_back")) {
+        for (var file : List.of("matmul_hopper", "attention_hopper", "attention_hopper_back", "conv3d_hopper")) {
             var code = new String(new KernelCompiler("sm_90").compile(file, DType.BF16), StandardCharsets.ISO_8859_1);
             assertTrue(KernelFiles.kernels(KernelFiles.text(file + ".cu")).stream().allMatch(k -> code.contains(k.name())), file);
         }
