@@ -252,7 +252,7 @@ final class Explanation {
     /// @return as [#run]
     static Counterfactual of(Path out, VideoOptions.Clip clip, String target, BttfOptions options, ModelOptions models, GraphOptions graphs)
             throws IOException {
-        OutputFolder.requireEmpty(out);
+        RunFolder.requireNew(out);
         if (target != null) classNamed(Models.classes(models.files()), target);
         try (var backend = models.open()) {
             var memory = plan(backend, models.files(), graphs, options);

@@ -80,7 +80,7 @@ final class Generate implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (count < 1) throw new IllegalArgumentException("--count " + count + ": at least 1");
-        OutputFolder.require(out);
+        OutputFolder.requireEmpty(out, "");
         if (wan != null) return wan();
         var sampler = sampler();
         var frame = frame(Models.format(models.files()));

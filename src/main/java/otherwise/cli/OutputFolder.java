@@ -20,15 +20,14 @@ final class OutputFolder {
         if (!Files.isWritable(there)) throw new IllegalArgumentException(path + ": no permission to write into " + there);
     }
 
+    /// @param others what else a person may do, for the message
     /// @throws IllegalArgumentException also if there is something in it already
-    static void requireEmpty(Path path) throws IOException {
+    static void requireEmpty(Path path, String others) throws IOException {
         require(path);
         if (!Files.exists(path)) return;
         try (var entries = Files.list(path)) {
-            if (entries.findAny().isPresent()) {
-                throw new IllegalArgumentException(
-                        path + ": there is something in it already; name another folder, or go on with --resume " + path);
-            }
+            if (entries.findAny().isPresent())
+                throw new IllegalArgumentException(path + ": there is something in it already; name another folder" + others);
         }
     }
 }

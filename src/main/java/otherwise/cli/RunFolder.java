@@ -39,9 +39,14 @@ record RunFolder(Path path) {
     ///
     /// @throws IllegalArgumentException if there is something in it already, or it cannot be made
     static RunFolder create(Path path) throws IOException {
-        OutputFolder.requireEmpty(path);
+        requireNew(path);
         Files.createDirectories(path);
         return new RunFolder(path);
+    }
+
+    /// @throws IllegalArgumentException if there is something in the folder already, or it cannot be made
+    static void requireNew(Path path) throws IOException {
+        OutputFolder.requireEmpty(path, ", or go on with: otherwise explain --resume " + path);
     }
 
     /// The first of `base`, `base-2`, `base-3`, … that does not exist.

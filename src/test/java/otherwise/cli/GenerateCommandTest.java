@@ -101,6 +101,9 @@ class GenerateCommandTest {
             videos.add(Files.readAllBytes(out.resolve("000.mp4")));
         }
         assertArrayEquals(videos.get(0), videos.get(1));
+        var again = Stream.of(common, List.of("--context", context.toString(), "--out", folder.resolve("out0").toString()))
+                .flatMap(List::stream).toArray(String[]::new);
+        assertEquals(ExitCode.WRONG_INPUT, Otherwise.run(again), "videos are not written over");
         assertEquals(5, VideoFile.read(folder.resolve("out0/000.mp4")).frames());
     }
 
