@@ -56,6 +56,9 @@ import picocli.CommandLine.Option;
             "A stopped evaluation goes on where it stopped."
         })
 final class Evaluate implements Callable<Integer> {
+    /// With which models a folder was begun.
+    private static final String MODELS = "models.json";
+
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final double FLIPS = 0.95;
     private static final double SEMANTIC = 0.90;
@@ -126,6 +129,8 @@ final class Evaluate implements Callable<Integer> {
         var options = variants.stream().map(this::variant).toArray(BttfOptions[]::new);
         OutputFolder.require(out);
         requireShapeMoving(models.files());
+        var hashes = RunFolder.hashes(models.files());
+        requireBegunWith(hashes);
         var done = new LinkedHashMap<String, Map<Long, Outcome>>();
         for (var name : variants) done.put(name, done(lines(name)));
         var results = new LinkedHashMap<String, List<Outcome>>();
@@ -134,6 +139,7 @@ final class Evaluate implements Callable<Integer> {
             var networks = graphs.open(models.files(), backend);
             memory.announced();
             Files.createDirectories(out);
+            AtomicFile.write(out.resolve(MODELS), JSON.writeValueAsString(hashes));
             for (var name : done.keySet()) results.put(name, outcomes(name, done.get(name), networks));
             System.out.println(memory.line());
         }
@@ -155,9 +161,25 @@ final class Evaluate implements Callable<Integer> {
         }
     }
 
+    /// Outcomes of other models are not put beside those that are there.
+    private void requireBegunWith(Map<String, String> hashes) throws IOException {
+        var file = out.resolve(MODELS);
+        if (!Files.exists(file)) return;
+        try {
+            if (JSON.readTree(file.toFile()).equals(JSON.valueToTree(hashes))) return;
+        } catch (JsonProcessingException e) {
+            throw new InvalidFileException(file, "not what an evaluation writes", e);
+        }
+        throw new IllegalArgumentException(out + ": was begun with other models; name another folder");
+    }
+
     /// Where the outcomes of a variant are written, a line for each clip.
     private Path lines(String name) {
-        return out.resolve(name + "-seed" + seed + ".jsonl");
+        return out.resolve(stem(name) + ".jsonl");
+    }
+
+    private String stem(String name) {
+        return name + "-seed" + seed + (rate == null ? "" : "-lr" + rate);
     }
 
     private static Map<Long, Outcome> done(Path file) throws IOException {
@@ -176,7 +198,7 @@ final class Evaluate implements Callable<Integer> {
     /// One variant over all clips; those whose line is there already are not run again.
     private List<Outcome> outcomes(String name, Map<Long, Outcome> done, Networks networks) throws IOException {
         var file = lines(name);
-        var pictures = Files.createDirectories(out.resolve(name + "-seed" + seed));
+        var pictures = Files.createDirectories(out.resolve(stem(name)));
         try (var bar = Bar.of(name, clips)) {
             for (long i = 0; i < clips; i++) {
                 if (!done.containsKey(i)) {
