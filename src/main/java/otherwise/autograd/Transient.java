@@ -1,9 +1,8 @@
 package otherwise.autograd;
 
 import java.util.ArrayDeque;
-import java.util.Collections;
 import java.util.HashSet;
-import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -35,7 +34,7 @@ public final class Transient {
 
     /// Memory of the tensors from which `y` was made, born after `floor`, that nobody reads any more.
     private static Set<Storage> unread(Tensor y, long floor) {
-        Set<Storage> made = Collections.newSetFromMap(new IdentityHashMap<>());
+        var made = new LinkedHashSet<Storage>();
         var read = new HashSet<>(List.of(y.data().root()));
         var seen = new HashSet<Tensor>();
         var open = new ArrayDeque<>(List.of(y));
