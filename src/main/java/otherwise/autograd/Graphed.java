@@ -17,13 +17,14 @@ import otherwise.tensor.Tensor;
 
 /// A function of tensors that a device does as a whole: forward, and from the gradient of its output back to its inputs.
 ///
-/// At the first call the device does f, and takes down what it is told ([Backend#record]). Every later call copies the inputs to where they lay
-/// then, has all of it done again, and copies the result from where it came to lie: what the many small works of f cost the host is paid once.
-/// The way back is another recording, of f and of the walk from its output to its inputs. So like a [Checkpoint] this keeps nothing but the inputs,
-/// and computes f again; checkpoints inside of f save memory, as ever.
+/// At the first call the device does f, and takes down what it is told ([Backend#record]). Every later call copies the inputs to where they
+/// lay then, has all of it done again, and copies the result from where it came to lie: what the many small works of f cost the host is paid
+/// once. The way back is another recording, of f and of the walk from its output to its inputs. So like a [Checkpoint] this keeps nothing but
+/// the inputs, and computes f again; checkpoints inside of f save memory, as ever.
 ///
-/// What f does may depend on the shapes and types of its inputs alone: it may not look at numbers. Whatever else it uses must outlive this, and gets no
-/// gradient. The inputs are copied, and what f needs on its way has memory of its own, until this is released with the scope in which it was made.
+/// What f does may depend on the shapes and types of its inputs alone: it may not look at numbers. Whatever else it uses must outlive this,
+/// and gets no gradient. The inputs are copied, and what f needs on its way has memory that graphs keep, until this is released with the
+/// scope in which it was made.
 public final class Graphed implements Scope.Owned {
     private final Function<List<Tensor>, Tensor> f;
     private final Map<Key, Recording> recordings = new HashMap<>();

@@ -109,6 +109,11 @@ public interface Backend extends AutoCloseable {
         throw new DeviceException(name() + ": it does nothing as a graph; only the CUDA devices do");
     }
 
+    /// How often the host has told this device to do something, a graph once; 0 where nobody counts.
+    default long calls() {
+        return 0;
+    }
+
     // ---- to and from the host ------------------------------------------------------------------------------------------------
 
     /// y = values, converted to the type of y.

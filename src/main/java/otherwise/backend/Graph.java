@@ -9,9 +9,6 @@ public interface Graph extends AutoCloseable {
     /// @throws IllegalStateException if it is closed
     void run();
 
-    /// How many works it is: what the host would have to ask for one by one.
-    int size();
-
     /// Gives back what it holds. What it still does is done to its end.
     @Override
     void close();

@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.Callable;
 import otherwise.data.Preset;
 import otherwise.data.Scene;
@@ -187,8 +186,9 @@ final class Evaluate implements Callable<Integer> {
         if (Files.exists(file)) for (var line : Files.readAllLines(file)) {
             try {
                 var outcome = JSON.readValue(line, Outcome.class);
-                done.put(Objects.requireNonNull(outcome).clip(), outcome);
-            } catch (JsonProcessingException | NullPointerException e) {
+                if (outcome == null) throw new InvalidFileException(file, "not what an evaluation writes");
+                done.put(outcome.clip(), outcome);
+            } catch (JsonProcessingException e) {
                 throw new InvalidFileException(file, "not what an evaluation writes", e);
             }
         }

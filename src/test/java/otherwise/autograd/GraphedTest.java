@@ -69,6 +69,11 @@ class GraphedTest {
             }
             // f, and on the way back f again with its checkpoint: the device did the rest by itself.
             assertEquals(2, calls.get());
+            var x = random(10, 3, 4);
+            var shift = random(20, 1, 4);
+            long before = device.calls();
+            var _ = graphed.of(x.variable(), shift);
+            assertEquals(4, device.calls() - before, "two inputs go in, all is done, the result comes out");
         }
     }
 

@@ -150,6 +150,11 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public long calls() {
+        return recorder.calls();
+    }
+
+    @Override
     public Timer timer() {
         return driver.timer();
     }

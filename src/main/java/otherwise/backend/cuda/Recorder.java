@@ -19,6 +19,7 @@ final class Recorder implements AutoCloseable {
     private final DevicePool recorded;
     private final List<Recorded> graphs = new ArrayList<>();
     private Recording now;
+    private long calls;
 
     Recorder(Driver driver, DevicePool pool) {
         this.driver = driver;
@@ -26,22 +27,19 @@ final class Recorder implements AutoCloseable {
         recorded = new DevicePool(pool, this::handedOut);
     }
 
-    /// What was told so far, how much of it is work, and the numbers that the host gave.
+    /// What was told so far, and the numbers that the host gave.
     private static final class Recording {
         final List<Consumer<Driver>> told = new ArrayList<>();
         final List<CudaStorage> constants = new ArrayList<>();
-        int works;
     }
 
     /// A recording that is done.
     private final class Recorded implements Graph {
         private final Driver.Replay replay;
-        private final int works;
         private final List<CudaStorage> constants;
 
         Recorded(Recording recording) {
             replay = driver.replay(recording.told);
-            works = recording.works;
             constants = recording.constants;
         }
 
@@ -49,12 +47,8 @@ final class Recorder implements AutoCloseable {
         public void run() {
             requireNone();
             if (!graphs.contains(this)) throw new IllegalStateException(driver.name() + ": a graph that is closed");
+            calls++;
             replay.run();
-        }
-
-        @Override
-        public int size() {
-            return works;
         }
 
         @Override
@@ -105,6 +99,11 @@ final class Recorder implements AutoCloseable {
         return new CudaStorage(type, size, pool.take(Math.multiplyExact(size, type.bytes())), pool);
     }
 
+    /// How often the device was told to do something.
+    long calls() {
+        return calls;
+    }
+
     void launch(Driver.Function function, Grid grid, Arguments arguments) {
         tell(d -> d.launch(function, grid, arguments));
     }
@@ -116,6 +115,7 @@ final class Recorder implements AutoCloseable {
     /// The host's bytes → `to`. In a recording they stay on the device, and come from there each time.
     void upload(CudaStorage to, MemorySegment from) {
         if (now == null) {
+            calls++;
             driver.toDevice(to.address(), from);
             return;
         }
@@ -126,10 +126,9 @@ final class Recorder implements AutoCloseable {
     }
 
     private void tell(Consumer<Driver> work) {
+        calls++;
         work.accept(driver);
-        if (now == null) return;
-        now.told.add(work);
-        now.works++;
+        if (now != null) now.told.add(work);
     }
 
     private void handedOut(long address, long bytes, long room) {

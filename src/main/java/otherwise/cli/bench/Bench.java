@@ -173,7 +173,8 @@ public final class Bench implements Callable<Integer> {
         try {
             for (var engine : engines) workloads.add(engine.prepare(c.kind(), c.inputs(), c.numbers()));
             var m = Measurement.of(workloads, rounds, warm);
-            return figures.add(c, threads, m, ours.peak(), ours.width()) ? ExitCode.DONE : ExitCode.NO;
+            long calls = host ? ours.calls(workloads.getFirst()) : 0;
+            return figures.add(c, threads, m, ours.peak(), calls, ours.width()) ? ExitCode.DONE : ExitCode.NO;
         } catch (DeviceException e) {
             System.err.println(c.name() + ": " + e.getMessage());
             figures.addFailed(c, threads);

@@ -18,7 +18,7 @@ final class Figures {
         CPU,
         /// On a GPU: in TFLOP/s.
         GPU,
-        /// On what computes nothing: how long it takes to ask for it.
+        /// On what computes nothing: how long it takes to ask for it, and how often that is.
         HOST
     }
 
@@ -37,7 +37,7 @@ final class Figures {
         var heads = new ArrayList<>(List.of("case", "what"));
         if (where == Where.CPU) heads.add("threads");
         for (var engine : engines) heads.add(engine + " ms");
-        if (where != Where.HOST) heads.add(where == Where.GPU ? "TFLOP/s" : "GFLOP/s");
+        heads.add(where == Where.HOST ? "calls" : where == Where.GPU ? "TFLOP/s" : "GFLOP/s");
         heads.add("peak MiB");
         if (peers) heads.addAll(List.of("speed / peer", "must", "aim", "difference"));
         elsewhere.ifPresent(e -> heads.addAll(List.of(e.name() + " ms", e.name() + " peak MiB", "speed / peer", "of the ceiling")));
@@ -52,14 +52,19 @@ final class Figures {
     /// Adds a case that was measured.
     ///
     /// @param peak the most memory that ours took, in bytes
+    /// @param calls how often the host asked the device for something, where that is what is measured
     /// @param width bytes of a number
     /// @return whether the figures are as they must be
-    boolean add(Case c, int threads, Measurement m, long peak, int width) {
+    boolean add(Case c, int threads, Measurement m, long peak, long calls, int width) {
         double ours = m.seconds().getFirst();
         var cells = begun(c, threads);
         for (double seconds : m.seconds()) cells.add(fixed(1000 * seconds, 2));
         double flops = c.flops() > 0 ? c.flops() / ours : Double.NaN;
-        if (where != Where.HOST) cells.add(where == Where.GPU ? flops * 1e-12 : fixed(flops * 1e-9, 0));
+        cells.add(switch (where) {
+            case CPU -> fixed(flops * 1e-9, 0);
+            case GPU -> flops * 1e-12;
+            case HOST -> calls == 0 ? "–" : String.format(Locale.ROOT, "%,d", calls);
+        });
         cells.add(mib(peak));
         double speed = peers ? m.seconds().get(1) / ours : Double.NaN;
         if (peers)

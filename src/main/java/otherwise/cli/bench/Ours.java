@@ -59,7 +59,6 @@ final class Ours implements Engine {
     public void threads(int count) {
         close();
         opened = device.apply(count);
-        graphs.requireOf(opened);
         backend = host ? Backends.dry(opened) : opened;
     }
 
@@ -71,6 +70,13 @@ final class Ours implements Engine {
     /// The most bytes of the device that were in use at any time since [#threads].
     long peak() {
         return backend.memory().peak();
+    }
+
+    /// How often the host asks the device for something in a run.
+    long calls(Workload workload) {
+        long before = backend.calls();
+        workload.run();
+        return backend.calls() - before;
     }
 
     @Override

@@ -79,7 +79,7 @@ class BenchTest {
         assertEquals(ExitCode.DONE,
                 Otherwise.run("bench", "--case", "softmax", "--host", "--rounds", "1", "--warm", "0", "--out", out.toString()));
         assertTrue(Files.readString(out).startsWith("| case    | what"), "the heads come first");
-        assertTrue(Files.readString(out).lines().findFirst().orElseThrow().endsWith("| host ms | peak MiB |"));
+        assertTrue(Files.readString(out).lines().findFirst().orElseThrow().endsWith("| host ms | calls | peak MiB |"));
         assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--host", "--peers"));
         assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "softmax", "--graphs"), "not a network");
         assertEquals(ExitCode.WRONG_INPUT, Otherwise.run("bench", "--case", "bttf", "--graphs"), "cpu has none");
