@@ -29,8 +29,7 @@ final class CudaLibraries {
 
     /// Loads a library.
     ///
-    /// @param parts what is loaded from this build or from a toolkit, in this order, if it is there; the library itself comes last if it is not
-    ///     among them
+    /// @param parts what is loaded from this build or from a toolkit, in this order; the library itself comes last if it is not among them
     /// @return its symbols, or nothing if it is nowhere
     /// @throws DeviceException if it is there and cannot be loaded
     static Optional<SymbolLookup> find(String library, String... parts) {
@@ -38,10 +37,7 @@ final class CudaLibraries {
         all.add(library);
         var build = CudaLibraries.class.getResource(BUILD + library);
         if (build != null) {
-            for (var name : all) {
-                var part = CudaLibraries.class.getResource(BUILD + name);
-                if (part != null) load(unpack(part, name));
-            }
+            for (var name : all) load(unpack(CudaLibraries.class.getResource(BUILD + name), name));
             return Optional.of(loaded(library));
         }
         if (present(library)) return Optional.of(loaded(library));
@@ -51,6 +47,11 @@ final class CudaLibraries {
             return Optional.of(loaded(library));
         }
         return Optional.empty();
+    }
+
+    /// Whether this build has it.
+    static boolean inBuild(String name) {
+        return CudaLibraries.class.getResource(BUILD + name) != null;
     }
 
     private static SymbolLookup loaded(String library) {
@@ -88,6 +89,7 @@ final class CudaLibraries {
     /// A library of this build as a file. They are large, hundreds of MB: what has been unpacked is known by the name of its jar, in which is
     /// the version, and by its length. Nobody but its owner can write to the folder.
     private static Path unpack(URL url, String name) {
+        if (url == null) throw new DeviceException("cuda: " + name + " is missing from this build");
         try {
             var jar = (JarURLConnection) url.openConnection();
             long size = jar.getJarEntry().getSize();

@@ -65,9 +65,11 @@ final class Nvrtc implements KernelCompiler.Compiler {
     static Optional<KernelCompiler.Compiler> find(String architecture, List<String> missing) {
         for (int major : MAJORS) {
             try {
-                // It opens its built-in functions by the name of its own release.
+                var library = "libnvrtc.so." + major;
+                // It opens its built-in functions by the name of its own release, whichever that is.
                 var builtins = IntStream.range(0, MINORS).mapToObj(minor -> "libnvrtc-builtins.so.%d.%d".formatted(major, minor));
-                var found = new Nvrtc("libnvrtc.so." + major, builtins.toArray(String[]::new));
+                if (CudaLibraries.inBuild(library)) builtins = builtins.filter(CudaLibraries::inBuild);
+                var found = new Nvrtc(library, builtins.toArray(String[]::new));
                 if (Arrays.stream(found.architectures).anyMatch(a -> architecture.equals("sm_" + a))) return Optional.of(found);
                 missing.add(found.version + " does not know " + architecture);
             } catch (DeviceException e) {
